@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace millrace {
+
+// Where a setting stood, for errors that come long after the file was read.
+struct SourcePosition {
+  std::string file;
+  int line = 0;  // from 1; 0 = not from a file
+  int column = 0;
+
+  friend bool operator==(const SourcePosition&, const SourcePosition&) = default;
+};
+
+// Where a task without stored progress begins.
+struct StartPosition {
+  enum class Kind { kEarliest, kLatest, kTimestamp };
+  Kind kind = Kind::kEarliest;
+  int64_t timestamp_ms = 0;  // for kTimestamp: the first record at or after this event time
+
+  friend bool operator==(const StartPosition&, const StartPosition&) = default;
+};
+
+// Keeps the records whose header `name` equals `value`; others move the offset and are not invoked.
+struct HeaderFilter {
+  std::string name;
+  std::string value;
+
+  friend bool operator==(const HeaderFilter&, const HeaderFilter&) = default;
+};
+
+struct KafkaTrigger {
+  std::vector<std::string> topics;
+  StartPosition start;
+  std::optional<HeaderFilter> filter;
+
+  friend bool operator==(const KafkaTrigger&, const KafkaTrigger&) = default;
+};
+
+struct BatchLimits {
+  int max_records = 1000;
+  Millis max_wait{5};
+
+  friend bool operator==(const BatchLimits&, const BatchLimits&) = default;
+};
+
+// One function as the YAML asks for it. A value: copied, compared, never shared. `config` may hold
+// secrets: it goes to the library and nowhere else.
+struct FunctionSpec {
+  std::string name;     // [a-z0-9][a-z0-9-]{0,62}; unique in the host
+  std::string library;  // path of the .so, absolute or relative to functions_dir
+  std::string group;    // consumer group
+  int lanes = 1;
+  BatchLimits batch;
+  Millis commit_interval{100};
+  int commit_max_effects = 500;
+  int64_t commit_max_bytes = 256 * 1024;
+  int64_t cache_bytes = 64 * 1024 * 1024;      // per lane, shared by its tasks
+  std::vector<KafkaTrigger> triggers;          // all in one subscription; no topic twice
+  std::map<std::string, std::string> outputs;  // the library's output name → topic
+  std::map<std::string, std::string> config;   // dotted path → scalar as text, subtree as JSON
+  SourcePosition position;                     // of the function's name
+
+  friend bool operator==(const FunctionSpec&, const FunctionSpec&) = default;
+};
+
+// True when `a` and `b` ask for the same, wherever they stand: an edited comment or a renamed file
+// is no reason to start a function again.
+inline bool SameRequest(FunctionSpec a, const FunctionSpec& b) {
+  a.position = b.position;
+  return a == b;
+}
+
+}  // namespace millrace
