@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "function/catalog.h"
+#include "function/directory_watch.h"
+#include "function/library.h"
+#include "function/library_cache.h"
+
+namespace millrace::function {
+
+struct DirectoryOptions {
+  WatchOptions watch;
+  std::string cache_dir;
+  CatalogMode mode = CatalogMode::kRun;
+  // The functions that a YAML file of the directory declares; called with its path.
+  std::function<Result<std::vector<FunctionSpec>>(const std::string& path)> read_yaml;
+  // kDev: the function that a library without YAML suggests; absent when it suggests none.
+  std::function<std::optional<FunctionSpec>(const Library&)> suggest;
+};
+
+// functions_dir as the host sees it: watch, cache and catalog in one. Libraries that some function
+// wants are read, checked, copied and loaded here; events that start or replace a function carry
+// the loaded library, ready for OpenGeneration. One thread; Poll blocks on the disk and runs the
+// libraries' static initialisers.
+class FunctionDirectory {
+ public:
+  static Result<std::unique_ptr<FunctionDirectory>> Open(DirectoryOptions options);
+
+  FunctionDirectory(const FunctionDirectory&) = delete;
+  FunctionDirectory& operator=(const FunctionDirectory&) = delete;
+
+  // Functions that are declared elsewhere, under the name of that place (the main configuration).
+  void Declare(const std::string& file, std::vector<FunctionSpec> functions);
+
+  // Readable when Poll has something to do.
+  int fd() const { return watch_->fd(); }
+
+  // Takes in what changed and tells what is to be done. Files that are complete when the host
+  // starts are all in the first call.
+  std::vector<CatalogEvent> Poll();
+
+  const Catalog& catalog() const { return catalog_; }
+  const std::string& problem() const { return watch_->problem(); }  // of the directory itself
+
+ private:
+  FunctionDirectory(DirectoryOptions options, std::unique_ptr<DirectoryWatch> watch);
+  std::string PathOf(const std::string& name) const;
+  void Take(const Change& change);
+  void ReadLibraries();
+  Result<Candidate> LoadCandidate(const std::string& name);
+  std::set<std::string> WantedElsewhere() const;
+
+  DirectoryOptions options_;
+  std::unique_ptr<DirectoryWatch> watch_;
+  LibraryCache cache_;
+  Catalog catalog_;
+  std::set<std::string> elsewhere_;  // libraries outside the directory, as given to the watch
+};
+
+}  // namespace millrace::function

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "function/library_cache.h"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "function/unique_fd.h"
+
+namespace millrace::function {
+namespace {
+
+std::string SystemText(const std::string& what, int code) {
+  return what + ": " + std::strerror(code);  // NOLINT(concurrency-mt-unsafe): glibc's is safe
+}
+
+Result<std::string> Sha256(std::string_view bytes) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  if (EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr) != 1)
+    return Fatal("SHA-256 is not available in this system's OpenSSL");
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string hex;
+  for (unsigned i = 0; i < size; ++i) {
+    hex += kDigits[digest[i] >> 4];
+    hex += kDigits[digest[i] & 15];
+  }
+  return hex;
+}
+
+// Reads to the end of the file; one byte more than expected is enough to see that it grew.
+Result<std::string> ReadAll(int fd, size_t expected, const std::string& path) {
+  std::string bytes(expected + 1, '\0');
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t got = ::read(fd, bytes.data() + done, bytes.size() - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Retriable(SystemText(path + ": cannot be read", errno));
+    if (got == 0) break;
+    done += static_cast<size_t>(got);
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return Retriable(SystemText(path + ": cannot be written", errno));
+    bytes.remove_prefix(static_cast<size_t>(put));
+  }
+  if (::fsync(fd) != 0) return Retriable(SystemText(path + ": cannot be synced", errno));
+  return {};
+}
+
+Status CheckKind(const struct stat& info, const std::string& path) {
+  if (!S_ISREG(info.st_mode)) return Fatal(path + ": not a regular file");
+  if (info.st_size > kLibraryBytesMax)
+    return Fatal(path + ": has " + std::to_string(info.st_size) + " bytes, the limit is " +
+                 std::to_string(kLibraryBytesMax));
+  return {};
+}
+
+}  // namespace
+
+Result<LibraryBytes> ReadLibrary(const std::string& path) {
+  // O_NONBLOCK: a FIFO under this name must not hold us until somebody writes to it.
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd) {
+    const int code = errno;
+    const bool may_pass = code == EMFILE || code == ENFILE || code == ENOMEM || code == EIO ||
+                          code == ESTALE || code == EINTR;
+    std::string why = SystemText(path + ": cannot be opened", code);
+    return may_pass ? Retriable(std::move(why)) : Fatal(std::move(why));
+  }
+  struct stat before {};
+  if (::fstat(fd.get(), &before) != 0) return Retriable(SystemText(path + ": fstat", errno));
+  if (Status kind = CheckKind(before, path); !kind) return kind.error();
+
+  auto bytes = ReadAll(fd.get(), static_cast<size_t>(before.st_size), path);
+  if (!bytes) return bytes.error();
+  struct stat after {};
+  if (::fstat(fd.get(), &after) != 0) return Retriable(SystemText(path + ": fstat", errno));
+  if (IdentityOf(before) != IdentityOf(after) ||
+      static_cast<int64_t>(bytes->size()) != after.st_size)
+    return Retriable(path + ": changed while it was read");
+
+  auto hash = Sha256(*bytes);
+  if (!hash) return hash.error();
+  return LibraryBytes{path, *std::move(bytes), *std::move(hash), IdentityOf(after)};
+}
+
+Result<std::string> LibraryCache::Store(const LibraryBytes& library) {
+  std::error_code code;
+  const auto directory = std::filesystem::absolute(directory_, code);
+  if (!std::filesystem::exists(directory, code)) {
+    std::filesystem::create_directories(directory, code);
+    if (!code) std::filesystem::permissions(directory, std::filesystem::perms::owner_all, code);
+  }
+  if (code) return Retriable(directory_ + ": cache_dir cannot be made: " + code.message());
+
+  const std::string path = (directory / (library.sha256 + ".so")).string();
+  if (auto existing = ReadLibrary(path); existing && existing->sha256 == library.sha256)
+    return path;
+
+  std::string temporary = path + ".XXXXXX";
+  UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));
+  if (!fd) return Retriable(SystemText(directory_ + ": cache_dir cannot be written", errno));
+  Status written = WriteAll(fd.get(), library.bytes, temporary);
+  if (written && ::fchmod(fd.get(), S_IRUSR | S_IXUSR) != 0)
+    written = Retriable(SystemText(temporary + ": chmod", errno));
+  if (written && ::rename(temporary.c_str(), path.c_str()) != 0)
+    written = Retriable(SystemText(path + ": rename", errno));
+  if (!written) {
+    ::unlink(temporary.c_str());
+    return written.error();
+  }
+  UniqueFd folder(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder) ::fsync(folder.get());
+  return path;
+}
+
+}  // namespace millrace::function

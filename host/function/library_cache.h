@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "function/file_identity.h"
+
+namespace millrace::function {
+
+// A user's library file as it was at one moment.
+struct LibraryBytes {
+  std::string file;  // where it was read from, for messages
+  std::string bytes;
+  std::string sha256;  // 64 hex digits
+  FileIdentity identity;
+
+  std::string hash12() const { return sha256.substr(0, 12); }
+};
+
+// Reads a library once, through one descriptor, and never maps or changes it: what is checked,
+// hashed and stored is the same bytes, whatever happens to the file meanwhile.
+// kRetriable: the file changed while it was read, a read failed, or the system is short of
+// descriptors or memory. kFatal: missing, not a regular
+// file, not readable, over kLibraryBytesMax. Blocks on the disk; any thread.
+Result<LibraryBytes> ReadLibrary(const std::string& path);
+
+inline constexpr int64_t kLibraryBytesMax = int64_t{256} << 20;
+
+// Private copies of libraries, named by their hash, in a directory of our own. Only these are
+// loaded, so nothing that happens to a user's file reaches running code, and the loader never takes
+// a new library for an old one. Copies are complete or absent (temporary file, fsync, rename), so
+// several hosts may share the directory. Nothing is ever deleted here. Blocks on the disk; any
+// thread, one call at a time per object.
+class LibraryCache {
+ public:
+  explicit LibraryCache(std::string directory) : directory_(std::move(directory)) {}
+
+  // The path of the copy, made if need be. A copy that exists is used only if its bytes still have
+  // the hash; a damaged one is replaced. kRetriable when the directory cannot be written.
+  Result<std::string> Store(const LibraryBytes& library);
+
+ private:
+  std::string directory_;
+};
+
+}  // namespace millrace::function
