@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "commit/commit_store.h"
+#include "model/task.h"
+
+namespace millrace::commit {
+
+// A contiguous range of events of one task: what one commit applies. `Ticket` counts its outputs.
+template <class Ticket>
+struct Unit {
+  uint64_t seq = 0;
+  std::vector<TopicOffset> applied;  // per topic, when this unit is applied
+  std::vector<WriteOp> writes;
+  Arena bytes;  // of the writes
+  Ticket ticket;
+  uint64_t events = 0;
+  SteadyTime opened;
+  bool sent = false;
+
+  void Write(WriteOp op) {
+    op.key = bytes.Copy(op.key);
+    op.field = bytes.Copy(op.field);
+    op.value = bytes.Copy(op.value);
+    writes.push_back(op);
+  }
+};
+
+// The commits of one task under one ownership, in order: one open unit that events are added to,
+// and the closed ones before it. A closed unit is sent once all its outputs are acknowledged and
+// every unit before it is sent; it names its predecessor's seq, so a chain in flight is applied as
+// far as it is unbroken and not one unit further. Without a store, sent means applied. One lane,
+// its thread.
+template <class Ticket>
+class CommitChain {
+ public:
+  using UnitType = Unit<Ticket>;
+
+  // `seq` and `applied` are what the store has now.
+  CommitChain(int32_t partition, Epoch epoch, uint64_t seq, Offsets applied)
+      : partition_(partition),
+        epoch_(std::move(epoch)),
+        last_closed_(seq),
+        applied_(applied),
+        moved_(std::move(applied)) {
+    open_ = Fresh();
+  }
+
+  UnitType& open() { return *open_; }
+  bool has_progress() const { return progressed_; }
+
+  // Events up to `next` of the topic (an index into `applied`) belong to the open unit.
+  void Advance(size_t topic, int64_t next, SteadyTime now) {
+    if (!progressed_) open_->opened = now;
+    progressed_ = true;
+    moved_[topic].offset = next;
+  }
+
+  // The same, if the position has moved without an event: filtered records, transaction markers.
+  void AdvanceTo(size_t topic, int64_t next, SteadyTime now) {
+    if (next > moved_[topic].offset) Advance(topic, next, now);
+  }
+
+  // Closes the open unit; the caller adds its writes. At a stable address until taken off the
+  // chain.
+  UnitType& Close() {
+    UnitType& unit = *open_;
+    unit.seq = ++last_closed_;
+    unit.applied = moved_;
+    closed_.push_back(std::move(open_));
+    open_ = Fresh();
+    progressed_ = false;
+    return unit;
+  }
+
+  // Sends what may be sent, at most `in_flight_max` at a time.
+  void Send(CommitStore* store, size_t in_flight_max) {
+    while (sent_ < closed_.size() && sent_ < in_flight_max) {
+      UnitType& unit = *closed_[sent_];
+      if (unit.ticket.pending > 0 || unit.ticket.failed) return;
+      store->StartCommit({.partition = partition_,
+                          .epoch = &epoch_,
+                          .expected_seq = unit.seq - 1,
+                          .seq = unit.seq,
+                          .applied = unit.applied,
+                          .writes = unit.writes});
+      unit.sent = true;
+      ++sent_;
+    }
+  }
+
+  // The oldest unit was applied: takes it off the chain and returns it until the next call.
+  const UnitType& Applied(uint64_t seq) {
+    if (closed_.empty() || closed_.front()->seq != seq) std::abort();  // replies come in order
+    applied_ = closed_.front()->applied;
+    sent_ -= closed_.front()->sent ? 1 : 0;
+    done_ = std::move(closed_.front());
+    closed_.pop_front();
+    return *done_;
+  }
+
+  // Without a store: the seq of the oldest closed unit whose outputs are acknowledged.
+  std::optional<uint64_t> Settled() const {
+    if (closed_.empty()) return std::nullopt;
+    const auto& ticket = closed_.front()->ticket;
+    if (ticket.pending > 0 || ticket.failed) return std::nullopt;
+    return closed_.front()->seq;
+  }
+
+  // The first unit with an output that its topic refused for good, and where that unit begins.
+  struct Failed {
+    const Ticket* ticket = nullptr;
+    const Offsets* from = nullptr;
+  };
+  std::optional<Failed> FirstFailed() const {
+    const Offsets* from = &applied_;
+    for (const auto& unit : closed_) {
+      if (unit->ticket.failed) return Failed{&unit->ticket, from};
+      from = &unit->applied;
+    }
+    if (open_->ticket.failed) return Failed{&open_->ticket, from};
+    return std::nullopt;
+  }
+
+  // Gives up everything that is not applied. Units whose outputs are still on their way keep their
+  // address in `graves` until those are settled.
+  void Abandon(std::vector<std::unique_ptr<UnitType>>* graves) {
+    for (auto& unit : closed_) Bury(std::move(unit), graves);
+    Bury(std::move(open_), graves);
+    closed_.clear();
+    open_ = Fresh();
+    sent_ = 0;
+    progressed_ = false;
+  }
+
+  bool idle() const { return closed_.empty() && !progressed_; }
+  size_t closed_count() const { return closed_.size(); }
+  const Epoch& epoch() const { return epoch_; }
+  const Offsets& applied() const { return applied_; }
+
+ private:
+  static void Bury(std::unique_ptr<UnitType> unit, std::vector<std::unique_ptr<UnitType>>* graves) {
+    if (unit->ticket.pending > 0) graves->push_back(std::move(unit));
+  }
+  std::unique_ptr<UnitType> Fresh() {
+    if (!done_) return std::make_unique<UnitType>();
+    auto unit = std::move(done_);  // reuse its capacity
+    unit->writes.clear();
+    unit->bytes.Clear();
+    unit->ticket = {};
+    unit->events = 0;
+    unit->sent = false;
+    return unit;
+  }
+
+  int32_t partition_;
+  Epoch epoch_;
+  uint64_t last_closed_;
+  Offsets applied_;  // of the last unit that was applied
+  Offsets moved_;    // of the open unit
+  bool progressed_ = false;
+  std::unique_ptr<UnitType> open_;
+  std::deque<std::unique_ptr<UnitType>> closed_;
+  size_t sent_ = 0;  // how many of closed_, from the front
+  std::unique_ptr<UnitType> done_;
+};
+
+}  // namespace millrace::commit

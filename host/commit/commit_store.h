@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/slice.h"
+#include "model/task.h"
+
+namespace millrace::commit {
+
+// Ownership token: 32 hex digits of 128 random bits, new with every acquire.
+using Epoch = std::string;
+
+struct AcquireRequest {
+  int32_t partition = 0;
+  Epoch epoch;        // the new one
+  std::string owner;  // transactional id of this owner: mr.<namespace>.<function>.<host>.<lane>
+  std::string group;  // consumer group; another group's state is refused
+  int partition_count = 0;  // of every input topic; a changed count is refused
+};
+
+// What an acquire found, read and replaced in one atomic step.
+struct Acquired {
+  uint64_t seq = 0;          // of the last unit applied; 0 = none yet
+  Offsets applied;           // topics that have one
+  std::string former_owner;  // empty: never owned
+};
+
+struct AcquireReply {
+  int32_t partition = 0;
+  Epoch epoch;                           // of the request
+  Result<Acquired> result = Acquired{};  // kFatal: refused, with both values in the message
+};
+
+// One write of a unit. Absolute values only, at most one per cell of state in a unit, but for an
+// kEraseMap, which comes before the kPutFields of the same map.
+struct WriteOp {
+  enum class Kind : uint8_t { kPutValue, kEraseValue, kPutField, kEraseField, kEraseMap };
+  Kind kind = Kind::kPutValue;
+  uint32_t state = 0;  // index of the function's state declaration
+  Slice key;
+  Slice field;
+  Slice value;
+};
+
+struct CommitRequest {
+  int32_t partition = 0;
+  const Epoch* epoch = nullptr;
+  uint64_t expected_seq = 0;  // of the predecessor
+  uint64_t seq = 0;           // of this unit
+  std::span<const TopicOffset> applied;
+  std::span<const WriteOp> writes;
+};
+
+enum class CommitResult {
+  kApplied,
+  kFenced,       // another owner has acquired the task since
+  kDiverged,     // the stored seq is not the predecessor's: a lost reply or a rollback
+  kUnavailable,  // no answer: whether it was applied is unknown
+  kRejected,     // the store refuses the write (out of memory, wrong type): `detail` says why
+};
+
+struct CommitReply {
+  int32_t partition = 0;
+  Epoch epoch;  // of the request: a reply to a former ownership is recognised by it
+  uint64_t seq = 0;
+  CommitResult result = CommitResult::kApplied;
+  std::string detail;  // empty when applied
+};
+
+// Where state, `applied`, `seq` and epoch of a function's tasks are kept, in one atomic step each.
+// Pipelined: requests are executed in order, replies come in that order. A lost connection answers
+// everything outstanding with kUnavailable (acquire: a retriable error). One lane, its thread.
+class CommitStore {
+ public:
+  virtual ~CommitStore() = default;
+  virtual void StartAcquire(const AcquireRequest& request) = 0;  // never blocks
+  virtual bool PollAcquire(AcquireReply* reply) = 0;
+  // Copies what it needs; never blocks. Checks epoch, then seq, then applies all or nothing.
+  virtual void StartCommit(const CommitRequest& request) = 0;
+  virtual bool PollCommit(CommitReply* reply) = 0;
+  // Grows with every connection; 0 = none yet. Another store may answer on a new one, so what was
+  // acquired before must be acquired again.
+  virtual uint64_t connection_number() const = 0;
+};
+
+}  // namespace millrace::commit
