@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "commit/commit_store.h"
+#include "commit/group_offsets.h"
+#include "effects/output_sink.h"
+#include "ingest/record_source.h"
+#include "ingest/task_input.h"
+#include "invoke/verdict.h"
+#include "model/function_spec.h"
+#include "observe/lane_counters.h"
+#include "state/state_reader.h"
+
+namespace millrace::lane {
+
+// What a lane needs to know of its function. Fixed for the life of the lane.
+struct LaneSettings {
+  std::string function;
+  std::string group;
+  std::string owner;                 // mr.<namespace>.<function>.<host id>.<lane slot>
+  std::vector<std::string> outputs;  // topics, in the order of the library's outputs
+  BatchLimits batch;
+  Millis commit_interval{100};
+  size_t commit_max_effects = 500;
+  size_t commit_max_bytes = 256 * 1024;
+  size_t cache_bytes = 64 * 1024 * 1024;
+  size_t output_bytes_max = 32 * 1024 * 1024;  // not yet acknowledged; above it no event runs
+  // How long a superseded owner waits before it acquires again, if the group still says that the
+  // task is its own: session time-out + heartbeat.
+  Millis fenced_wait{11'000};
+};
+
+// One task that a lane is given.
+struct TaskAssignment {
+  int32_t partition = 0;
+  int partition_count = 0;                 // of the input topics; stored with the state
+  std::vector<ingest::InputTopic> topics;  // whose partition this is, in name order
+};
+
+// What a lane is told and tells beside its records. Called on the lane's thread.
+class LaneObserver {
+ public:
+  virtual ~LaneObserver() = default;
+  // A handler's own log line, with its event's coordinates.
+  virtual void HandlerLogged(uint32_t level, std::string_view text, const std::string& at) = 0;
+  // An event that was not done, or a task that changed: already in words.
+  virtual void EventNotDone(invoke::Outcome outcome, const std::string& message) = 0;
+  virtual void TaskChanged(const std::string& message) = 0;
+};
+
+// Every port of a lane; all outlive it. `store` and `reader` are null for a function without state,
+// which never talks to the store.
+struct LanePorts {
+  ingest::RecordSource* records = nullptr;
+  effects::OutputSink* outputs = nullptr;
+  commit::GroupOffsets* group = nullptr;
+  commit::CommitStore* store = nullptr;
+  state::StateReader* reader = nullptr;
+  LaneObserver* observer = nullptr;
+  observe::LaneCounters* counters = nullptr;  // this lane is their only writer
+  const Clock* clock = nullptr;
+  std::function<commit::Epoch()> new_epoch;  // 128 random bits as 32 hex digits
+};
+
+}  // namespace millrace::lane

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/task.h"
+
+namespace millrace::lane {
+
+enum class TaskPhase {
+  kStarting,  // acquiring, looking up where to begin
+  kRunning,
+  kWaiting,   // a dependency is away, or another owner superseded this one; tries again by itself
+  kDraining,  // told to give the task up; finishes what is under way
+  kReleased,
+  kStopped,  // an event or the state needs somebody's decision
+};
+
+// Why a whole function must stop.
+struct StopReason {
+  enum class Kind {
+    kRefused,  // its stored progress and the group's cannot both be right
+    kEvent,    // an event that the handler gave up, or an output that its topic refuses
+  };
+  Kind kind = Kind::kEvent;
+  std::string text;
+
+  friend bool operator==(const StopReason&, const StopReason&) = default;
+};
+
+std::string_view TaskPhaseName(TaskPhase phase);
+
+struct TopicProgress {
+  std::string topic;
+  int64_t applied = 0;
+  std::optional<int64_t> lag;  // records; absent while unknown
+};
+
+struct RetryStatus {
+  std::string topic;
+  int64_t offset = 0;
+  uint32_t attempts = 0;
+  int64_t next_try_in_ms = 0;
+  std::string reason;
+};
+
+struct TaskStatus {
+  int32_t partition = 0;
+  TaskPhase phase = TaskPhase::kStarting;
+  std::string reason;  // of kWaiting and kStopped
+  std::string epoch;   // empty without state, and while there is no ownership
+  std::vector<TopicProgress> topics;
+  std::optional<RetryStatus> retry;
+  std::optional<int64_t> oldest_pending_ms;  // event time of the next event, if one waits
+};
+
+}  // namespace millrace::lane

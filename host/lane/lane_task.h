@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "commit/commit_chain.h"
+#include "effects/output_sink.h"
+#include "ingest/task_input.h"
+#include "invoke/invoker.h"
+#include "lane/handler_state.h"
+#include "lane/lane_settings.h"
+#include "lane/lane_status.h"
+#include "lane/task_start.h"
+#include "state/task_state.h"
+
+namespace millrace::lane {
+
+using Unit = commit::Unit<effects::OutputTicket>;
+using Chain = commit::CommitChain<effects::OutputTicket>;
+
+// What the tasks of one lane share.
+struct LaneShared {
+  LaneSettings settings;
+  LanePorts ports;
+  std::unique_ptr<state::Cache> cache;
+  std::vector<state::StateDecl> states;
+  std::unique_ptr<invoke::Invoker> invoker;
+  std::vector<std::unique_ptr<Unit>> graves;  // abandoned units with outputs on their way
+  uint64_t next_request = 1;
+};
+
+// One task on its lane: from the start of ownership to its release. Reads like the life of a
+// record: Fill (ingest, prefetch), Run (invoke, effects), Commit. A step function: never blocks,
+// owns no thread, hears of every completion through a call.
+class LaneTask {
+ public:
+  LaneTask(LaneShared* lane, TaskAssignment task);
+  ~LaneTask();
+  LaneTask(const LaneTask&) = delete;
+  LaneTask& operator=(const LaneTask&) = delete;
+
+  // Does what can be done now; true if anything was.
+  bool Step(SteadyTime now);
+  // When Step is due again, if nothing else happens before.
+  SteadyTime NextDue(SteadyTime now) const;
+
+  void Drain();  // finish what is under way, then kReleased
+  // What was acquired may be gone: begins anew from what the store has applied.
+  void Reacquire(SteadyTime now, const std::string& reason);
+
+  void OnAcquired(const commit::AcquireReply& reply);
+  void OnLookup(const commit::StartReply& reply);
+  void OnCommit(const commit::CommitReply& reply, SteadyTime now);
+  // True if the read was this task's.
+  bool OnRead(const state::ReadReply& reply, SteadyTime now);
+
+  int32_t partition() const { return task_.partition; }
+  TaskPhase phase() const { return phase_; }
+  StopReason stop_reason() const {  // of kStopped
+    return {has_started_ ? StopReason::Kind::kEvent : StopReason::Kind::kRefused, reason_};
+  }
+  const Offsets& applied() const { return applied_; }
+  bool retrying() const;
+  bool has_applied() const { return has_applied_; }
+  TaskStatus Describe(SteadyTime now) const;
+
+ private:
+  // Everything that one ownership made; gone with it.
+  struct Ownership;
+
+  void StepStart(SteadyTime now);
+  void BeginOwnership(const StartedTask& started, SteadyTime now);
+  void EndOwnership();
+  void Wait(SteadyTime now, Millis wait, const std::string& reason);
+  void WaitLonger(SteadyTime now, const std::string& reason);
+  void Stop(const std::string& reason);
+  void Refused(const std::string& reason);  // an output, by its topic, for good
+
+  bool Fill(SteadyTime now);
+  void Push();
+  void Prefetch(PreparedBatch* batch);
+  bool MayRun(SteadyTime now) const;
+  bool Run(SteadyTime now);
+  size_t Call(PreparedBatch* batch);
+  bool Settle(PreparedBatch* batch, size_t count, SteadyTime now);
+  void Count(const invoke::Verdict& verdict);
+  void Keep(PreparedBatch* batch, uint32_t event, SteadyTime now);
+  Status Publish(const ingest::InputEvent& event, uint32_t index);
+  void Retry(const ingest::InputEvent& event, const std::string& reason, SteadyTime now);
+  void Bisect(size_t count, SteadyTime now);
+  void FinishBatch(PreparedBatch* batch, SteadyTime now);
+  Slice OutputId(const ingest::InputEvent& event, uint32_t index);
+  bool Commit(SteadyTime now);
+  void CloseUnit();
+  void Applied(uint64_t seq);
+  std::string At(const ingest::InputEvent& event) const;
+
+  LaneShared* lane_;
+  TaskAssignment task_;
+  TaskPhase phase_ = TaskPhase::kStarting;
+  bool draining_ = false;
+  std::string reason_;
+  bool start_begun_ = false;
+  bool has_started_ = false;  // the present attempt to own the task got as far as its input
+  TaskStart start_;
+  SteadyTime wait_until_{};
+  Millis next_wait_;
+  Offsets applied_;
+  bool has_applied_ = false;
+  std::unique_ptr<Ownership> own_;
+};
+
+}  // namespace millrace::lane

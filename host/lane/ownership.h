@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "lane/lane_task.h"
+
+namespace millrace::lane {
+
+// The event that a handler wants to see again, and when.
+struct Retrying {
+  uint32_t topic = 0;  // index into the task's topics
+  int64_t offset = 0;
+  uint32_t attempts = 0;
+  SteadyTime next_try;
+  std::string reason;
+};
+
+// How many batches are filled ahead, while their state is being read.
+inline constexpr size_t kBatchesMax = 3;
+
+inline constexpr size_t kNoLimit = SIZE_MAX;
+
+// What one ownership of a task made: its input, its cached state, its chain of commits. Ends as a
+// whole, so that nothing of a former ownership can reach a later one.
+struct LaneTask::Ownership {
+  Ownership(LaneShared* lane, const TaskAssignment* task, const StartedTask& started)
+      : input(std::make_unique<ingest::TaskInput>(lane->ports.records, task->partition,
+                                                  task->topics, started.from)),
+        state(lane->states.empty()
+                  ? nullptr
+                  : std::make_unique<state::TaskState>(lane->cache.get(), lane->states)),
+        handler(&lane->settings, &lane->ports, task, state.get()),
+        chain(task->partition, started.epoch, started.seq, started.from) {}
+
+  // No event runs after this: drops what was fetched, keeps what was done.
+  void EndInput() {
+    for (PreparedBatch& batch : batches) Release(&batch);
+    batches.clear();
+    filling = {};
+    fill_by.reset();
+    retry.reset();
+    input.reset();
+  }
+
+  void Release(PreparedBatch* batch) {
+    for (state::Entry* entry : batch->entries) {
+      if (entry) state->Unpin(entry);
+    }
+    batch->entries.clear();
+  }
+
+  // Another batch is filled while the last one waits for its read. One that can run is run first:
+  // its entries are still in the processor's cache.
+  bool wants_batch() const {
+    return batches.empty() || (batches.size() < kBatchesMax && batches.back().waiting);
+  }
+
+  // Hands the batch that is being filled over to be run, and begins another.
+  PreparedBatch* Push() {
+    batches.push_back(std::move(filling));
+    fill_by.reset();
+    filling = {};
+    if (!spare.empty()) {
+      filling = std::move(spare.back());
+      spare.pop_back();
+    }
+    return &batches.back();
+  }
+
+  std::unique_ptr<ingest::TaskInput> input;
+  std::unique_ptr<state::TaskState> state;  // null: a function without state
+  HandlerState handler;
+  Chain chain;
+  std::deque<PreparedBatch> batches;
+  std::vector<PreparedBatch> spare;  // emptied, kept for their capacity
+  std::optional<Retrying> retry;
+  PreparedBatch filling;              // what the next batch has so far
+  std::optional<SteadyTime> fill_by;  // a handler of batches waits for more events until then
+  std::string output_id;              // the prefix of the topic below, and room for the numbers
+  size_t output_id_prefix = 0;
+  uint32_t output_id_topic = UINT32_MAX;
+  size_t call_max = kNoLimit;  // events of the next call
+  std::vector<invoke::EventInput> inputs;
+  std::vector<invoke::Verdict> verdicts;
+  std::vector<HeaderView> headers;        // of all events of a call
+  std::vector<HeaderView> event_headers;  // of one
+  std::vector<size_t> header_ends;
+};
+
+}  // namespace millrace::lane

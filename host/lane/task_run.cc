@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+// The record path of a task: fill, run, commit.
+#include <algorithm>
+#include <charconv>
+
+#include "lane/lane_task.h"
+#include "lane/ownership.h"
+
+namespace millrace::lane {
+namespace {
+
+constexpr size_t kUnitsInFlightMax = 64;  // sent and not answered, per task
+constexpr size_t kUnitsClosedMax = 256;   // closed and not applied, per task
+constexpr size_t kDigitsMax = 20;         // of a 64-bit number
+constexpr Millis kRetryMin{100};
+constexpr Millis kRetryMax{30'000};
+
+Millis RetryWait(uint32_t attempts) {
+  const uint32_t doublings = std::min(attempts - 1, 9u);
+  return std::min(kRetryMin * (int64_t{1} << doublings), kRetryMax);
+}
+
+}  // namespace
+
+bool LaneTask::Fill(SteadyTime now) {
+  const auto max = static_cast<size_t>(lane_->settings.batch.max_records);
+  bool filled = false;
+  while (own_->wants_batch()) {
+    ingest::EventBatch& input = own_->filling.input;
+    const size_t before = input.events.size();
+    const Result<bool> found = own_->input->Fill(max - before, &input);
+    if (!found && own_->batches.empty() && before == 0) Stop(found.error().message);
+    lane_->ports.counters->records_ingested.Add(input.events.size() - before);
+    if (!own_->fill_by) own_->fill_by = now + lane_->settings.batch.max_wait;
+    const bool full = input.events.size() >= max;
+    const bool wait = lane_->invoker->takes_batches() && !full && now < *own_->fill_by;
+    if (input.position.empty()) own_->fill_by.reset();  // nothing yet
+    if (input.position.empty() || wait) break;
+    Push();
+    filled = true;
+    if (!full) break;
+  }
+  return filled;
+}
+
+void LaneTask::Push() {
+  PreparedBatch* batch = own_->Push();
+  lane_->ports.counters->records_ingested.Add(batch->input.filtered);
+  lane_->ports.counters->records_filtered.Add(batch->input.filtered);
+  if (own_->state) Prefetch(batch);
+}
+
+void LaneTask::Prefetch(PreparedBatch* batch) {
+  const size_t states = lane_->states.size();
+  batch->entries.reserve(batch->input.events.size() * states);
+  for (const ingest::InputEvent& event : batch->input.events) {
+    for (uint32_t state = 0; state < states; ++state) {
+      const Slice key = event.record->key;
+      batch->entries.push_back(key.is_null() ? nullptr
+                                             : own_->state->Pin(state, key, &batch->plan));
+    }
+  }
+  lane_->cache->EvictOverBudget();
+  if (batch->plan.items.empty()) return;
+  batch->waiting = true;
+  batch->read = lane_->ports.reader->StartRead(task_.partition, batch->plan.items);
+}
+
+bool LaneTask::MayRun(SteadyTime now) const {
+  if (own_->batches.empty() || own_->batches.front().waiting) return false;
+  if (own_->retry && now < own_->retry->next_try) return false;
+  if (own_->chain.closed_count() >= kUnitsClosedMax) return false;
+  return lane_->ports.outputs->queued_bytes() < lane_->settings.output_bytes_max;
+}
+
+bool LaneTask::Run(SteadyTime now) {
+  if (!MayRun(now)) return false;
+  PreparedBatch& batch = own_->batches.front();
+  if (batch.next < batch.input.events.size()) {
+    const size_t count = Call(&batch);
+    const bool more = Settle(&batch, count, now);
+    own_->handler.End();
+    if (!more) return true;
+  }
+  FinishBatch(&batch, now);
+  return true;
+}
+
+size_t LaneTask::Call(PreparedBatch* batch) {
+  auto& inputs = own_->inputs;
+  const auto& events = batch->input.events;
+  inputs.clear();
+  auto& headers = own_->event_headers;
+  auto& header_ends = own_->header_ends;
+  own_->headers.clear();
+  header_ends.clear();
+  const size_t end = batch->next + std::min(events.size() - batch->next, own_->call_max);
+  for (size_t i = batch->next; i < end; ++i) {
+    events[i].batch->ReadHeaders(events[i].index, &headers);
+    own_->headers.insert(own_->headers.end(), headers.begin(), headers.end());
+    header_ends.push_back(own_->headers.size());
+  }
+  for (size_t i = batch->next; i < end; ++i) {
+    const size_t at = i - batch->next;
+    const size_t first = at == 0 ? 0 : header_ends[at - 1];
+    inputs.push_back({.topic = Slice(task_.topics[events[i].topic].topic),
+                      .partition = task_.partition,
+                      .attempt = at == 0 && own_->retry ? own_->retry->attempts + 1 : 1,
+                      .record = events[i].record,
+                      .headers = std::span(own_->headers).subspan(first, header_ends[at] - first)});
+  }
+  if (own_->verdicts.size() < inputs.size()) own_->verdicts.resize(inputs.size());
+  own_->handler.Begin(batch);
+  return lane_->invoker->Call(inputs, &own_->handler, own_->verdicts);
+}
+
+// Settles the events of a call in order, up to the first that must be called again or that stops
+// the task. True: the batch is done.
+bool LaneTask::Settle(PreparedBatch* batch, size_t count, SteadyTime now) {
+  if (own_->state) own_->state->BeginAccept();
+  own_->handler.emits().SortByEvent();
+  for (uint32_t i = 0; i < count; ++i) {
+    const ingest::InputEvent& event = batch->input.events[batch->next + i];
+    const invoke::Verdict& verdict = own_->verdicts[i];
+    Count(verdict);
+    switch (verdict.outcome) {
+      case invoke::Outcome::kDone:
+        Keep(batch, i, now);
+        if (phase_ == TaskPhase::kStopped) return false;
+        break;
+      case invoke::Outcome::kDrop:
+        lane_->ports.observer->EventNotDone(verdict.outcome, At(event) + ": " + verdict.reason);
+        own_->chain.Advance(event.topic, event.record->offset + 1, now);
+        break;
+      case invoke::Outcome::kRetry:
+        batch->next += i;
+        Retry(event, verdict.reason, now);
+        if (i == 0 && count > 1) Bisect(count, now);
+        return false;
+      case invoke::Outcome::kDeadLetter:
+      case invoke::Outcome::kFatal:
+        batch->next += i;
+        Stop(At(event) + ": " + std::string(invoke::OutcomeName(verdict.outcome)) + ": " +
+             verdict.reason);
+        return false;
+    }
+    own_->retry.reset();
+    // After an event that failed, what the rest of the call computed on top of it is void.
+    if (verdict.outcome == invoke::Outcome::kDrop && own_->state) {
+      batch->next += i + 1;
+      return batch->next == batch->input.events.size();
+    }
+  }
+  batch->next += count;
+  own_->call_max = kNoLimit;
+  return batch->next == batch->input.events.size();
+}
+
+void LaneTask::Count(const invoke::Verdict& verdict) {
+  observe::LaneCounters& counters = *lane_->ports.counters;
+  counters.invocations[static_cast<size_t>(verdict.outcome)].Add();
+  counters.invocation_duration.Observe(verdict.duration);
+}
+
+void LaneTask::Keep(PreparedBatch* batch, uint32_t event, SteadyTime now) {
+  const ingest::InputEvent& input = batch->input.events[batch->next + event];
+  const LaneSettings& settings = lane_->settings;
+  if (own_->state) {
+    const size_t writes = own_->state->WritesOf(event);
+    const size_t dirty = own_->state->dirty_count();
+    if (dirty > 0 && dirty + writes > settings.commit_max_effects) CloseUnit();
+  }
+  // Before its writes are accepted: an event that stops the task must not reach the open unit.
+  if (Status published = Publish(input, event); !published) {
+    Stop(At(input) + ": " + published.error().message);
+    return;
+  }
+  if (own_->state) own_->state->Accept(event);
+  ++own_->chain.open().events;
+  own_->chain.Advance(input.topic, input.record->offset + 1, now);
+  if (!own_->state) return;
+  if (own_->state->dirty_count() >= settings.commit_max_effects ||
+      own_->state->dirty_bytes() >= settings.commit_max_bytes) {
+    CloseUnit();
+  }
+}
+
+// function/topic/partition/offset/index: the same on every run of the event. Valid until the next.
+Slice LaneTask::OutputId(const ingest::InputEvent& event, uint32_t index) {
+  std::string& id = own_->output_id;
+  if (own_->output_id_topic != event.topic) {
+    own_->output_id_topic = event.topic;
+    id = lane_->settings.function + "/" + task_.topics[event.topic].topic + "/" +
+         std::to_string(task_.partition) + "/";
+    own_->output_id_prefix = id.size();
+    id.resize(id.size() + 2 * kDigitsMax + 1);
+  }
+  char* at = id.data() + own_->output_id_prefix;
+  char* const end = id.data() + id.size();
+  at = std::to_chars(at, end, event.record->offset).ptr;
+  *at++ = '/';
+  at = std::to_chars(at, end, index).ptr;
+  return {id.data(), static_cast<size_t>(at - id.data())};
+}
+
+Status LaneTask::Publish(const ingest::InputEvent& event, uint32_t index) {
+  effects::EmitBuffer& emits = own_->handler.emits();
+  for (const effects::Emitted* emitted = emits.Next(index); emitted; emitted = emits.Next(index)) {
+    const Slice id = OutputId(event, emitted->index);
+    const Status produced = lane_->ports.outputs->Produce({.output = emitted->output,
+                                                           .key = emitted->key,
+                                                           .value = emitted->value,
+                                                           .headers = emits.headers(*emitted),
+                                                           .id = id,
+                                                           .timestamp_ms = emitted->timestamp_ms,
+                                                           .partition = emitted->partition},
+                                                          &own_->chain.open().ticket);
+    if (!produced) return produced;
+    lane_->ports.counters->outputs.Add();
+  }
+  return {};
+}
+
+void LaneTask::Retry(const ingest::InputEvent& event, const std::string& reason, SteadyTime now) {
+  const bool again = own_->retry && own_->retry->topic == event.topic &&
+                     own_->retry->offset == event.record->offset;
+  const uint32_t attempts = again ? own_->retry->attempts + 1 : 1;
+  own_->retry = Retrying{.topic = event.topic,
+                         .offset = event.record->offset,
+                         .attempts = attempts,
+                         .next_try = now + RetryWait(attempts),
+                         .reason = reason};
+  lane_->ports.observer->EventNotDone(
+      invoke::Outcome::kRetry,
+      At(event) + ": attempt " + std::to_string(attempts) + " failed: " + reason);
+}
+
+// An exception that leaves a handler of batches fails all its events, good ones too. The next call
+// has half as many, until those before the bad one are through and it stands alone.
+void LaneTask::Bisect(size_t count, SteadyTime now) {
+  own_->call_max = count / 2;
+  own_->retry->next_try = now + kRetryMin;
+}
+
+void LaneTask::FinishBatch(PreparedBatch* batch, SteadyTime now) {
+  for (size_t i = 0; i < batch->input.position.size(); ++i) {
+    own_->chain.AdvanceTo(i, batch->input.position[i], now);
+  }
+  own_->Release(batch);
+  batch->input.Clear();
+  batch->plan.Clear();
+  batch->next = 0;
+  own_->spare.push_back(std::move(*batch));
+  own_->batches.pop_front();
+}
+
+bool LaneTask::Commit(SteadyTime now) {
+  Chain& chain = own_->chain;
+  if (const auto failed = chain.FirstFailed()) {
+    std::string at;
+    for (const TopicOffset& from : *failed->from) {
+      at += (at.empty() ? "" : ", ") + Coordinates(from.topic, task_.partition, from.offset);
+    }
+    Refused(at + ": an output of the events from here on: " + failed->ticket->failed->message);
+    if (!own_) return true;
+  }
+  if (chain.has_progress() && now >= chain.open().opened + lane_->settings.commit_interval) {
+    CloseUnit();
+  }
+  if (lane_->ports.store) {
+    chain.Send(lane_->ports.store, kUnitsInFlightMax);
+    return false;
+  }
+  bool settled = false;
+  while (const auto seq = chain.Settled()) {
+    Applied(*seq);
+    settled = true;
+  }
+  return settled;
+}
+
+void LaneTask::CloseUnit() {
+  Unit& unit = own_->chain.Close();
+  if (!own_->state) return;
+  own_->state->CloseUnit(unit.seq, [&unit](const state::TaskState::DirtyCell& cell) {
+    using Kind = commit::WriteOp::Kind;
+    Kind kind = cell.value.is_null() ? Kind::kEraseValue : Kind::kPutValue;
+    if (cell.is_map && cell.field.is_null()) kind = Kind::kEraseMap;
+    if (cell.is_map && !cell.field.is_null()) {
+      kind = cell.value.is_null() ? Kind::kEraseField : Kind::kPutField;
+    }
+    unit.Write({.kind = kind,
+                .state = cell.state,
+                .key = cell.key,
+                .field = cell.field,
+                .value = cell.value});
+  });
+}
+
+}  // namespace millrace::lane

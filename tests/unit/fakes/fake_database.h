@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "commit/commit_store.h"
+
+namespace millrace::fakes {
+
+// One task as the store keeps it.
+struct StoredTask {
+  commit::Epoch epoch;
+  std::string owner;
+  std::string group;
+  int partition_count = 0;
+  uint64_t seq = 0;
+  std::map<std::string, int64_t> applied;  // per topic
+  std::map<std::pair<uint32_t, std::string>, std::string> values;
+  std::map<std::pair<uint32_t, std::string>, std::map<std::string, std::string>> maps;
+};
+
+// The server: what every connection to the store shares. Acquire and commit are atomic steps with
+// the checks of the protocol; the two switches take a check away, to prove that tests notice.
+class FakeDatabase {
+ public:
+  bool checks_epoch = true;
+  bool checks_seq = true;
+  std::optional<std::string> rejects;  // writes are refused for this reason
+  uint64_t commits_applied = 0;
+
+  StoredTask& task(int32_t partition) { return tasks_[partition]; }
+  bool has(int32_t partition) const { return tasks_.contains(partition); }
+  int64_t applied(int32_t partition, const std::string& topic) {
+    const auto& offsets = task(partition).applied;
+    const auto found = offsets.find(topic);
+    return found == offsets.end() ? -1 : found->second;
+  }
+  OwnedBytes value(int32_t partition, uint32_t state, const std::string& key) {
+    const auto& values = task(partition).values;
+    const auto found = values.find({state, key});
+    return found == values.end() ? OwnedBytes() : OwnedBytes(found->second);
+  }
+
+  Result<commit::Acquired> Acquire(const commit::AcquireRequest& request) {
+    StoredTask& task = tasks_[request.partition];
+    if (!task.group.empty() && task.group != request.group) {
+      return Fatal("state belongs to group " + task.group + ", not to " + request.group);
+    }
+    if (task.partition_count != 0 && task.partition_count != request.partition_count) {
+      return Fatal("state was written with " + std::to_string(task.partition_count) +
+                   " partitions, the topics have " + std::to_string(request.partition_count));
+    }
+    commit::Acquired acquired{.seq = task.seq, .applied = {}, .former_owner = task.owner};
+    for (const auto& [topic, offset] : task.applied) acquired.applied.push_back({topic, offset});
+    task.epoch = request.epoch;
+    task.owner = request.owner;
+    task.group = request.group;
+    task.partition_count = request.partition_count;
+    return acquired;
+  }
+
+  // A commit as it travels: its own copy of everything.
+  struct Commit {
+    int32_t partition = 0;
+    commit::Epoch epoch;
+    uint64_t expected_seq = 0;
+    uint64_t seq = 0;
+    Offsets applied;
+    struct Write {
+      commit::WriteOp::Kind kind;
+      uint32_t state;
+      std::string key, field, value;
+    };
+    std::vector<Write> writes;
+  };
+
+  commit::CommitResult Apply(const Commit& commit) {
+    StoredTask& task = tasks_[commit.partition];
+    if (checks_epoch && task.epoch != commit.epoch) return commit::CommitResult::kFenced;
+    if (checks_seq && task.seq != commit.expected_seq) return commit::CommitResult::kDiverged;
+    if (rejects) return commit::CommitResult::kRejected;
+    for (const Commit::Write& write : commit.writes) ApplyWrite(&task, write);
+    for (const TopicOffset& applied : commit.applied) task.applied[applied.topic] = applied.offset;
+    task.seq = commit.seq;
+    ++commits_applied;
+    return commit::CommitResult::kApplied;
+  }
+
+ private:
+  static void ApplyWrite(StoredTask* task, const Commit::Write& write) {
+    using Kind = commit::WriteOp::Kind;
+    const std::pair<uint32_t, std::string> at(write.state, write.key);
+    switch (write.kind) {
+      case Kind::kPutValue:
+        task->values[at] = write.value;
+        return;
+      case Kind::kEraseValue:
+        task->values.erase(at);
+        return;
+      case Kind::kPutField:
+        task->maps[at][write.field] = write.value;
+        return;
+      case Kind::kEraseField:
+        task->maps[at].erase(write.field);
+        return;
+      case Kind::kEraseMap:
+        task->maps.erase(at);
+        return;
+    }
+  }
+
+  std::map<int32_t, StoredTask> tasks_;
+};
+
+}  // namespace millrace::fakes

@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who owns a task, from where it begins, and what happens when that is in doubt.
+#include <gmock/gmock.h>
+
+#include "unit/fakes/lane_bench.h"
+
+namespace millrace::lane {
+namespace {
+
+using fakes::HandlerEvent;
+using fakes::LaneBench;
+using fakes::Stateful;
+using fakes::TestFunction;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+const std::vector<Use> kUses = {{1, UseKind::kValue, "counts"}, {2, UseKind::kOutput, "out"}};
+const TopicPartition kIn{"in", 0};
+
+int32_t Count(HandlerEvent& event) {
+  const Slice known = event.Get(1);
+  const int count = known.is_null() ? 0 : std::stoi(std::string(known.view()));
+  event.Put(1, std::to_string(count + 1));
+  return MR_DONE;
+}
+
+class OwnershipTest : public testing::Test {
+ protected:
+  OwnershipTest() {
+    world.group.applied_of = [this](const TopicPartition& at) {
+      return world.database.applied(at.partition, at.topic);
+    };
+  }
+  void TearDown() override { EXPECT_THAT(world.group.violations, IsEmpty()); }
+  void Start(LaneBench* on) {
+    ASSERT_TRUE(on->Create(&function));
+    on->Assign();
+  }
+  void Feed(int count) {
+    for (int i = 0; i < count; ++i) world.log.Append(kIn, {.key = "a", .value = "v"});
+  }
+  std::string Stored() { return world.database.value(0, 0, "a").value_or("none"); }
+  int64_t Applied() { return world.database.applied(0, "in"); }
+
+  fakes::World world;
+  TestFunction function{kUses, Count};
+  LaneBench bench{&world, Stateful::kYes};
+  LaneBench other{&world, Stateful::kYes};
+};
+
+TEST_F(OwnershipTest, ATaskGoesOnFromAppliedNotFromTheCommittedOffset) {
+  Feed(5);
+  world.database.task(0).applied["in"] = 3;
+  world.database.task(0).seq = 7;
+  world.group.committed[kIn] = 1;
+  Start(&bench);
+  ASSERT_TRUE(bench.RunAndCommit());
+  EXPECT_EQ(Stored(), "2");
+  EXPECT_EQ(Applied(), 5);
+  EXPECT_EQ(world.database.task(0).seq, 8u);
+}
+
+TEST_F(OwnershipTest, LatestIsResolvedOnceAndStored) {
+  Feed(3);
+  bench.group.start = StartPosition::Kind::kLatest;
+  Start(&bench);
+  ASSERT_TRUE(bench.Run());
+  EXPECT_EQ(Applied(), 3) << "stored before the first event";
+  bench.lane.reset();
+  Feed(2);
+  other.group.start = StartPosition::Kind::kLatest;
+  Start(&other);
+  ASSERT_TRUE(other.RunAndCommit());
+  EXPECT_EQ(Stored(), "2");
+  EXPECT_EQ(Applied(), 5);
+}
+
+TEST_F(OwnershipTest, AppliedMissingWhileTheGroupHasAnOffsetIsRefused) {
+  Feed(9);
+  world.group.committed[kIn] = 7;
+  Start(&bench);
+  ASSERT_TRUE(bench.RunFor(Millis(500)));
+  ASSERT_TRUE(bench.lane->stop_reason());
+  EXPECT_THAT(bench.lane->stop_reason()->text,
+              AllOf(HasSubstr("in/0"), HasSubstr("applied: none"), HasSubstr("offset 7")));
+  EXPECT_EQ(function.calls(), 0);
+}
+
+TEST_F(OwnershipTest, ACommittedOffsetBeyondAppliedIsRefusedWithBothNumbers) {
+  Feed(9);
+  world.database.task(0).applied["in"] = 4;
+  world.group.committed[kIn] = 7;
+  Start(&bench);
+  ASSERT_TRUE(bench.RunFor(Millis(500)));
+  ASSERT_TRUE(bench.lane->stop_reason());
+  EXPECT_EQ(bench.lane->stop_reason()->kind, StopReason::Kind::kRefused);
+  EXPECT_THAT(bench.lane->stop_reason()->text,
+              AllOf(HasSubstr("applied 4"), HasSubstr("offset 7")));
+  EXPECT_EQ(function.calls(), 0);
+}
+
+TEST_F(OwnershipTest, AnotherGroupsStateIsRefused) {
+  world.database.task(0).group = "somebody.else";
+  Start(&bench);
+  ASSERT_TRUE(bench.Run());
+  EXPECT_THAT(bench.lane->stop_reason().value_or(StopReason{}).text, HasSubstr("somebody.else"));
+}
+
+TEST_F(OwnershipTest, AnotherPartitionCountIsRefused) {
+  world.database.task(0).partition_count = 8;
+  Start(&bench);
+  ASSERT_TRUE(bench.Run());
+  EXPECT_THAT(bench.lane->stop_reason().value_or(StopReason{}).text, HasSubstr("8 partitions"));
+}
+
+TEST_F(OwnershipTest, AFunctionWithoutStateStartsFromTheGroupAndNeedsNoStore) {
+  Feed(5);
+  world.group.committed[kIn] = 2;
+  world.group.applied_of = {};
+  TestFunction echo({{2, UseKind::kOutput, "out"}}, [](HandlerEvent& event) {
+    event.Emit(2, event.key(), event.value());
+    return MR_DONE;
+  });
+  LaneBench stateless(&world, Stateful::kNo);
+  ASSERT_TRUE(stateless.Create(&echo));
+  stateless.Assign();
+  ASSERT_TRUE(stateless.RunAndCommit());
+  EXPECT_EQ(echo.calls(), 3);
+  EXPECT_EQ(world.group.committed[kIn], 5);
+  EXPECT_FALSE(world.database.has(0));
+  EXPECT_EQ(stateless.store.acquires, 0u);
+}
+
+TEST_F(OwnershipTest, WithoutStateTheGroupsOffsetWaitsForTheOutputs) {
+  Feed(2);
+  world.group.applied_of = {};
+  TestFunction echo({{2, UseKind::kOutput, "out"}}, [](HandlerEvent& event) {
+    event.Emit(2, event.key(), event.value());
+    return MR_DONE;
+  });
+  LaneBench stateless(&world, Stateful::kNo);
+  stateless.sink.held = true;
+  ASSERT_TRUE(stateless.Create(&echo));
+  stateless.Assign();
+  ASSERT_TRUE(stateless.RunAndCommit());
+  EXPECT_EQ(world.group.committed[kIn], 0);
+  stateless.sink.Acknowledge();
+  ASSERT_TRUE(stateless.RunAndCommit());
+  EXPECT_EQ(world.group.committed[kIn], 2);
+}
+
+TEST_F(OwnershipTest, ZombieCommitIsFenced) {
+  Feed(2);
+  Start(&bench);
+  ASSERT_TRUE(bench.RunAndCommit());
+  bench.store.held = true;
+  Feed(1);
+  ASSERT_TRUE(bench.RunAndCommit());
+  ASSERT_EQ(bench.store.outstanding(), 1u);
+  Start(&other);
+  Feed(1);
+  ASSERT_TRUE(other.RunAndCommit());
+  EXPECT_EQ(Stored(), "4");
+  bench.store.held = false;
+  bench.store.Settle();
+  ASSERT_TRUE(bench.Run());
+  EXPECT_EQ(Stored(), "4");
+  EXPECT_EQ(Applied(), 4);
+  EXPECT_EQ(bench.Task().phase, TaskPhase::kWaiting);
+  EXPECT_THAT(bench.Task().reason, HasSubstr("fenced"));
+}
+
+TEST_F(OwnershipTest, AFencedOwnerWaitsThenAcquiresAgain) {
+  Start(&bench);
+  ASSERT_TRUE(bench.RunAndCommit());
+  world.database.task(0).epoch = "somebody's";
+  Feed(1);
+  ASSERT_TRUE(bench.RunAndCommit());
+  EXPECT_EQ(bench.Task().phase, TaskPhase::kWaiting);
+  ASSERT_TRUE(bench.RunFor(bench.settings.fenced_wait - Millis(500)));
+  EXPECT_EQ(bench.store.acquires, 1u);
+  ASSERT_TRUE(bench.RunFor(Millis(1000)));
+  EXPECT_EQ(bench.store.acquires, 2u);
+  EXPECT_EQ(Stored(), "1");
+  EXPECT_EQ(Applied(), 1);
+}
+
+TEST_F(OwnershipTest, AfterALostReplyNothingIsAppliedTwice) {
+  Feed(2);
+  Start(&bench);
+  ASSERT_TRUE(bench.RunAndCommit());
+  bench.store.held = true;
+  Feed(3);
+  ASSERT_TRUE(bench.RunAndCommit());
+  bench.store.Execute();
+  bench.store.Reconnect();
+  bench.store.held = false;
+  ASSERT_TRUE(bench.RunFor(Millis(1000)));
+  EXPECT_EQ(bench.Task().phase, TaskPhase::kRunning);
+  EXPECT_EQ(Stored(), "5");
+  EXPECT_EQ(Applied(), 5);
+  EXPECT_EQ(function.calls(), 5) << "what was applied is not run again";
+}
+
+TEST_F(OwnershipTest, ACommitThatNeverArrivedIsRunAgain) {
+  Start(&bench);
+  ASSERT_TRUE(bench.RunAndCommit());
+  bench.store.held = true;
+  Feed(3);
+  ASSERT_TRUE(bench.Run());
+  bench.store.Settle();  // the read
+  ASSERT_TRUE(bench.RunAndCommit());
+  ASSERT_EQ(bench.store.outstanding(), 1u);
+  bench.store.Reconnect();
+  bench.store.held = false;
+  ASSERT_TRUE(bench.RunFor(Millis(1000)));
+  EXPECT_EQ(function.calls(), 6);
+  EXPECT_EQ(Stored(), "3");
+}
+
+TEST_F(OwnershipTest, ACommitOfADeadConnectionThatArrivesLateIsFenced) {
+  Start(&bench);
+  ASSERT_TRUE(bench.RunAndCommit());
+  Feed(1);
+  ASSERT_TRUE(bench.RunAndCommit());
+  bench.store.held = true;
+  Feed(3);
+  ASSERT_TRUE(bench.RunAndCommit());
+  const auto late = bench.store.LeaveLate();
+  ASSERT_THAT(late, SizeIs(1));
+  bench.store.Reconnect();
+  bench.store.held = false;
+  ASSERT_TRUE(bench.Run());  // acquired again, the events run again, not committed yet
+  EXPECT_EQ(world.database.Apply(late[0]), commit::CommitResult::kFenced);
+  ASSERT_TRUE(bench.RunAndCommit());
+  EXPECT_EQ(Stored(), "4");
+}
+
+TEST_F(OwnershipTest, ADivergedSeqIsReadAgain) {
+  Start(&bench);
+  ASSERT_TRUE(bench.RunAndCommit());
+  world.database.task(0).seq = 40;
+  Feed(2);
+  ASSERT_TRUE(bench.RunFor(Millis(1000)));
+  EXPECT_EQ(bench.counters.commits_of(observe::CommitLabel::kDiverged).value(), 1u);
+  EXPECT_EQ(Stored(), "2");
+  EXPECT_EQ(world.database.task(0).seq, 41u);
+}
+
+TEST_F(OwnershipTest, AStoreThatIsAwayIsWaitedFor) {
+  Feed(2);
+  bench.store.Disconnect();
+  Start(&bench);
+  ASSERT_TRUE(bench.RunFor(Millis(10'000)));
+  EXPECT_EQ(bench.Task().phase, TaskPhase::kWaiting);
+  EXPECT_LE(bench.store.acquires, 10u) << "it backs off";
+  EXPECT_FALSE(bench.lane->stop_reason());
+  bench.store.Reconnect();
+  ASSERT_TRUE(bench.RunFor(Millis(3000)));
+  EXPECT_EQ(Stored(), "2");
+}
+
+TEST_F(OwnershipTest, WhatWasAcquiredOnAFormerConnectionIsAcquiredAgain) {
+  bench.group.held = true;
+  Start(&bench);
+  ASSERT_TRUE(bench.Run());
+  ASSERT_EQ(bench.store.acquires, 1u);
+  bench.store.Reconnect();
+  ASSERT_TRUE(bench.Run());
+  bench.group.held = false;
+  bench.group.Answer();
+  ASSERT_TRUE(bench.Run());
+  EXPECT_EQ(bench.store.acquires, 2u);
+  EXPECT_EQ(bench.Task().phase, TaskPhase::kRunning);
+}
+
+TEST_F(OwnershipTest, AStoreThatRefusesWritesIsTriedAgainAndTheReasonIsShown) {
+  Start(&bench);
+  ASSERT_TRUE(bench.RunAndCommit());
+  world.database.rejects = "out of memory";
+  Feed(2);
+  ASSERT_TRUE(bench.RunFor(Millis(150)));
+  EXPECT_EQ(bench.Task().phase, TaskPhase::kWaiting);
+  EXPECT_THAT(bench.Task().reason, HasSubstr("out of memory"));
+  world.database.rejects.reset();
+  ASSERT_TRUE(bench.RunFor(Millis(3000)));
+  EXPECT_EQ(Stored(), "2");
+}
+
+TEST_F(OwnershipTest, ALookupThatFailsIsTriedAgain) {
+  Feed(1);
+  bench.group.fails = Retriable("broker away");
+  Start(&bench);
+  ASSERT_TRUE(bench.RunFor(Millis(500)));
+  EXPECT_THAT(bench.Task().reason, HasSubstr("broker away"));
+  bench.group.fails.reset();
+  ASSERT_TRUE(bench.RunFor(Millis(3000)));
+  EXPECT_EQ(Stored(), "1");
+}
+
+TEST_F(OwnershipTest, DrainCommitsWhatWasDoneAndReleasesWithItsOffsets) {
+  Feed(3);
+  Start(&bench);
+  ASSERT_TRUE(bench.Run());
+  EXPECT_EQ(Applied(), 0);
+  bench.lane->Revoke(0);
+  ASSERT_TRUE(bench.Run());
+  EXPECT_EQ(Applied(), 3);
+  const auto released = bench.lane->TakeReleased();
+  ASSERT_THAT(released, SizeIs(1));
+  EXPECT_THAT(released[0].final_offsets, ElementsAre(PartitionOffset{kIn, 3}));
+  EXPECT_TRUE(bench.lane->idle());
+  EXPECT_EQ(bench.source.open_count, 0u);
+}
+
+TEST_F(OwnershipTest, DrainWaitsForOutputsAndForTheStore) {
+  TestFunction emits(kUses, [](HandlerEvent& event) {
+    event.Emit(2, "k", "v");
+    return Count(event);
+  });
+  Feed(1);
+  bench.sink.held = true;
+  ASSERT_TRUE(bench.Create(&emits));
+  bench.Assign();
+  ASSERT_TRUE(bench.Run());
+  bench.lane->Revoke(0);
+  ASSERT_TRUE(bench.RunFor(Millis(500)));
+  EXPECT_THAT(bench.lane->TakeReleased(), IsEmpty());
+  bench.store.held = true;
+  bench.sink.Acknowledge();
+  ASSERT_TRUE(bench.RunFor(Millis(500)));
+  EXPECT_THAT(bench.lane->TakeReleased(), IsEmpty());
+  bench.store.Settle();
+  ASSERT_TRUE(bench.Run());
+  EXPECT_THAT(bench.lane->TakeReleased(), SizeIs(1));
+}
+
+TEST_F(OwnershipTest, DrainDoesNotWaitForARetry) {
+  TestFunction retries(kUses, [](HandlerEvent& event) -> int32_t {
+    return event.offset() == 1 ? MR_RETRY : Count(event);
+  });
+  Feed(3);
+  ASSERT_TRUE(bench.Create(&retries));
+  bench.Assign();
+  ASSERT_TRUE(bench.Run());
+  ASSERT_TRUE(bench.Task().retry.has_value());
+  bench.lane->Revoke(0);
+  ASSERT_TRUE(bench.Run());
+  const auto released = bench.lane->TakeReleased();
+  ASSERT_THAT(released, SizeIs(1));
+  EXPECT_THAT(released[0].final_offsets, ElementsAre(PartitionOffset{kIn, 1}));
+  EXPECT_EQ(Stored(), "1");
+}
+
+TEST_F(OwnershipTest, ARevokeOfATaskThatIsNotHereIsAnswered) {
+  Start(&bench);
+  bench.lane->Revoke(5);
+  const auto released = bench.lane->TakeReleased();
+  ASSERT_THAT(released, SizeIs(1));
+  EXPECT_EQ(released[0].partition, 5);
+  EXPECT_THAT(released[0].final_offsets, IsEmpty());
+}
+
+TEST_F(OwnershipTest, AStoppedTaskCanBeRevoked) {
+  TestFunction stops(kUses, [](HandlerEvent&) { return MR_FATAL; });
+  Feed(1);
+  ASSERT_TRUE(bench.Create(&stops));
+  bench.Assign();
+  ASSERT_TRUE(bench.Run());
+  ASSERT_TRUE(bench.lane->stop_reason());
+  bench.lane->Revoke(0);
+  ASSERT_TRUE(bench.Run());
+  EXPECT_THAT(bench.lane->TakeReleased(), SizeIs(1));
+}
+
+TEST_F(OwnershipTest, AbandonCommitsNothingMoreAndIsNotAnswered) {
+  Start(&bench);
+  ASSERT_TRUE(bench.RunAndCommit());
+  Feed(3);
+  ASSERT_TRUE(bench.Run());
+  const size_t commits = bench.store.commits.size();
+  const uint64_t group_commits = bench.group.commits;
+  bench.lane->Abandon(0);
+  ASSERT_TRUE(bench.RunFor(Millis(1000)));
+  EXPECT_EQ(bench.store.commits.size(), commits);
+  EXPECT_EQ(bench.group.commits, group_commits);
+  EXPECT_THAT(bench.lane->TakeReleased(), IsEmpty());
+  EXPECT_TRUE(bench.lane->idle());
+}
+
+TEST_F(OwnershipTest, AnAppliedCommitOfAnAbandonedTaskDoesNotReachTheGroup) {
+  Start(&bench);
+  ASSERT_TRUE(bench.RunAndCommit());
+  const uint64_t group_commits = bench.group.commits;
+  Feed(3);
+  bench.settings.commit_interval = Millis(0);
+  bench.lane->Revoke(0);
+  bench.lane->Abandon(0);
+  ASSERT_TRUE(bench.RunFor(Millis(1000)));
+  EXPECT_EQ(bench.group.commits, group_commits);
+}
+
+TEST_F(OwnershipTest, ATaskThatComesBackAfterAbandonGoesOnFromApplied) {
+  Start(&bench);
+  ASSERT_TRUE(bench.RunAndCommit());
+  Feed(3);
+  ASSERT_TRUE(bench.Run());
+  bench.lane->Abandon(0);
+  bench.Assign();
+  ASSERT_TRUE(bench.RunAndCommit());
+  EXPECT_EQ(Stored(), "3");
+  EXPECT_EQ(world.group.committed[kIn], 3);
+}
+
+TEST_F(OwnershipTest, OutputsOfAnAbandonedTaskMayBeAcknowledgedLater) {
+  TestFunction emits(kUses, [](HandlerEvent& event) {
+    event.Emit(2, "k", "v");
+    return Count(event);
+  });
+  Feed(3);
+  bench.sink.held = true;
+  ASSERT_TRUE(bench.Create(&emits));
+  bench.Assign();
+  ASSERT_TRUE(bench.Run());
+  bench.lane->Abandon(0);
+  ASSERT_TRUE(bench.Run());
+  bench.sink.Acknowledge();
+  ASSERT_TRUE(bench.Run());
+  EXPECT_EQ(bench.sink.queued_bytes(), 0u);
+  bench.lane.reset();
+  EXPECT_TRUE(bench.sink.detached);
+}
+
+TEST_F(OwnershipTest, AReadThatFailsBeginsAnewFromApplied) {
+  Start(&bench);
+  ASSERT_TRUE(bench.RunAndCommit());
+  Feed(2);
+  bench.store.held = true;
+  ASSERT_TRUE(bench.Run());
+  ASSERT_EQ(bench.store.outstanding(), 1u);
+  bench.store.Reconnect();
+  bench.store.held = false;
+  ASSERT_TRUE(bench.RunFor(Millis(3000)));
+  EXPECT_EQ(Stored(), "2");
+}
+
+}  // namespace
+}  // namespace millrace::lane
