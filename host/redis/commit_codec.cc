@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "redis/commit_codec.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <numeric>
+
+#include "redis/scripts.h"
+
+namespace millrace::redis {
+namespace {
+
+using commit::CommitResult;
+using commit::WriteOp;
+using Kind = WriteOp::Kind;
+
+constexpr std::string_view kAppliedPrefix = "applied:";
+
+bool IsMap(const WriteOp& op) {
+  return op.kind == Kind::kPutField || op.kind == Kind::kEraseField || op.kind == Kind::kEraseMap;
+}
+
+// UNLINK, HDEL, HSET: a map is erased before its new fields are written.
+int Rank(const WriteOp& op) {
+  switch (op.kind) {
+    case Kind::kEraseMap:
+      return 0;
+    case Kind::kEraseField:
+    case Kind::kEraseValue:
+      return 1;
+    case Kind::kPutField:
+    case Kind::kPutValue:
+      return 2;
+  }
+  return 2;
+}
+
+int Compare(const WriteOp& a, const WriteOp& b) {
+  if (a.state != b.state) return a.state < b.state ? -1 : 1;
+  if (IsMap(a)) {
+    if (const int keys = a.key.view().compare(b.key.view()); keys != 0) return keys;
+  }
+  return Rank(a) - Rank(b);
+}
+
+int64_t ArgumentCount(const WriteOp& op, size_t writes) {
+  const auto count = static_cast<int64_t>(writes);
+  switch (Rank(op)) {
+    case 0:
+      return 0;
+    case 1:
+      return -count;
+    default:
+      return 2 * count;
+  }
+}
+
+void WriteKey(CommandWriter& writer, const TaskKeys& keys, const WriteOp& op) {
+  writer.Arg(keys.states[op.state], IsMap(op) ? op.key.view() : std::string_view());
+}
+
+void WriteCell(CommandWriter& writer, const WriteOp& op) {
+  switch (op.kind) {
+    case Kind::kEraseMap:
+      break;
+    case Kind::kEraseField:
+      writer.Arg(op.field.view());
+      break;
+    case Kind::kEraseValue:
+      writer.Arg(op.key.view());
+      break;
+    case Kind::kPutField:
+      writer.Arg(op.field.view()).Arg(op.value.view());
+      break;
+    case Kind::kPutValue:
+      writer.Arg(op.key.view()).Arg(op.value.view());
+      break;
+  }
+}
+
+template <class Integer>
+bool ParseNumber(std::string_view text, Integer* number) {
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, *number);
+  return error == std::errc() && stop == end;
+}
+
+Error Refusal(const commit::AcquireRequest& request, const std::string& what,
+              std::string_view differs, const std::string& stored) {
+  if (differs == "GROUP") {
+    return Fatal(what + " is kept for group " + stored + "; this function's group is " +
+                 request.group + ": set group: " + stored + ", or use another namespace");
+  }
+  if (differs == "PARTITIONS") {
+    return Fatal(what + " was kept with " + stored + " partitions; the input topics have " +
+                 std::to_string(request.partition_count) +
+                 " now: keys have moved between tasks; use another namespace to begin anew");
+  }
+  return Fatal(what + " has the layout format \"" + stored + "\"; this host reads format \"" +
+               std::string(kFormat) + "\": run a host that knows it");
+}
+
+bool ReadTaskField(std::string_view name, std::string_view value, commit::Acquired* acquired) {
+  if (name == "seq") return ParseNumber(value, &acquired->seq);
+  if (name == "owner") acquired->former_owner = value;
+  if (!name.starts_with(kAppliedPrefix)) return true;
+  TopicOffset applied{.topic = std::string(name.substr(kAppliedPrefix.size()))};
+  if (!ParseNumber(value, &applied.offset)) return false;
+  acquired->applied.push_back(std::move(applied));
+  return true;
+}
+
+}  // namespace
+
+void EncodeAcquire(std::string_view script, const TaskKeys& keys,
+                   const commit::AcquireRequest& request, OutBuffer* out) {
+  CommandWriter writer(out);
+  writer.Begin(9).Arg("EVALSHA").Arg(script).Number(1).Arg(keys.task);
+  writer.Arg(request.epoch).Arg(request.owner).Arg(request.group);
+  writer.Number(request.partition_count).Arg(kFormat);
+}
+
+Result<commit::Acquired> DecodeAcquire(const commit::AcquireRequest& request,
+                                       const std::string& what, Reply reply) {
+  if (reply[0].type == ReplyNode::Type::kError) {
+    return Retriable(what + " could not be acquired: Redis says " +
+                     std::string(reply[0].text.view()));
+  }
+  const std::string_view verdict = reply.size() > 1 ? reply[1].text.view() : std::string_view();
+  if (verdict != "OK") {
+    if (reply.size() != 3) return Retriable(what + " could not be acquired: unexpected reply");
+    return Refusal(request, what, verdict, std::string(reply[2].text.view()));
+  }
+  commit::Acquired acquired;
+  for (size_t i = 2; i + 1 < reply.size(); i += 2) {
+    if (ReadTaskField(reply[i].text.view(), reply[i + 1].text.view(), &acquired)) continue;
+    return Fatal(what + ": field " + std::string(reply[i].text.view()) +
+                 " of its :task hash is not a number: somebody else wrote there");
+  }
+  std::sort(acquired.applied.begin(), acquired.applied.end(),
+            [](const TopicOffset& a, const TopicOffset& b) { return a.topic < b.topic; });
+  return acquired;
+}
+
+void CommitEncoder::MakeSteps(std::span<const WriteOp> writes) {
+  order_.resize(writes.size());
+  std::iota(order_.begin(), order_.end(), 0U);
+  const auto less = [&](uint32_t a, uint32_t b) { return Compare(writes[a], writes[b]) < 0; };
+  if (!std::is_sorted(order_.begin(), order_.end(), less)) {
+    std::stable_sort(order_.begin(), order_.end(), less);
+  }
+  steps_.clear();
+  for (size_t i = 0; i < order_.size(); ++i) {
+    if (i > 0 && !less(order_[i - 1], order_[i])) {
+      ++steps_.back().count;
+    } else {
+      steps_.push_back({.first = i, .count = 1});
+    }
+  }
+}
+
+void CommitEncoder::Encode(std::string_view script, const TaskKeys& keys,
+                           const commit::CommitRequest& request, OutBuffer* out) {
+  MakeSteps(request.writes);
+  const auto first_of = [&](const Step& step) -> const WriteOp& {
+    return request.writes[order_[step.first]];
+  };
+  const size_t task_arguments = 2 + 2 * request.applied.size();
+  size_t arguments = 3 + 1 + steps_.size() + 3 + task_arguments + steps_.size();
+  for (const Step& step : steps_) {
+    arguments += static_cast<size_t>(std::abs(ArgumentCount(first_of(step), step.count)));
+  }
+  CommandWriter writer(out);
+  writer.Begin(arguments).Arg("EVALSHA").Arg(script);
+  writer.Number(static_cast<int64_t>(1 + steps_.size())).Arg(keys.task);
+  for (const Step& step : steps_) WriteKey(writer, keys, first_of(step));
+  writer.Arg(*request.epoch).Number(static_cast<int64_t>(request.expected_seq));
+  writer.Number(static_cast<int64_t>(task_arguments));
+  writer.Arg("seq").Number(static_cast<int64_t>(request.seq));
+  for (const TopicOffset& applied : request.applied) {
+    writer.Arg(kAppliedPrefix, applied.topic).Number(applied.offset);
+  }
+  for (const Step& step : steps_) {
+    writer.Number(ArgumentCount(first_of(step), step.count));
+    for (size_t i = step.first; i < step.first + step.count; ++i) {
+      WriteCell(writer, request.writes[order_[i]]);
+    }
+  }
+}
+
+bool IsApplied(Reply reply) {
+  return reply[0].type == ReplyNode::Type::kInteger && reply[0].integer == 1;
+}
+
+CommitAnswer DecodeCommit(const std::string& what, Reply reply) {
+  const ReplyNode& answer = reply[0];
+  const std::string text(answer.text.view());
+  const std::string rest = text.substr(std::min(text.size(), text.find(' ') + 1));
+  if (answer.type == ReplyNode::Type::kString && text.starts_with("FENCED ")) {
+    return {CommitResult::kFenced, what + " is owned by " + rest + " now"};
+  }
+  if (answer.type == ReplyNode::Type::kString && text.starts_with("DIVERGED ")) {
+    return {CommitResult::kDiverged, what + " is at seq " + rest};
+  }
+  if (answer.type == ReplyNode::Type::kString && text.starts_with("REJECTED ")) {
+    const size_t space = rest.find(' ');
+    return {CommitResult::kRejected, what + ": key " + rest.substr(space + 1) + " holds a " +
+                                         rest.substr(0, space) +
+                                         " where a hash belongs: somebody else wrote there"};
+  }
+  return {CommitResult::kRejected, what + ": Redis refuses the write: " + text};
+}
+
+}  // namespace millrace::redis

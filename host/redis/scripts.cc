@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "redis/scripts.h"
+
+namespace millrace::redis {
+namespace {
+
+// KEYS: task. ARGV: epoch, owner, group, partitions, format.
+// Answers {"OK", former fields and values...}, or {what differs, the stored one} and writes
+// nothing.
+constexpr std::string_view kAcquireText = R"lua(
+local former = redis.call('HGETALL', KEYS[1])
+if #former > 0 then
+  local task = {}
+  for i = 1, #former, 2 do task[former[i]] = former[i + 1] end
+  if task.format ~= ARGV[5] then return {'FORMAT', task.format or ''} end
+  if task.group ~= ARGV[3] then return {'GROUP', task.group or ''} end
+  if task.partitions ~= ARGV[4] then return {'PARTITIONS', task.partitions or ''} end
+end
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'owner', ARGV[2], 'group', ARGV[3],
+  'partitions', ARGV[4], 'format', ARGV[5])
+table.insert(former, 1, 'OK')
+return former
+)lua";
+
+// KEYS: task, then one key per step. ARGV: epoch, expected seq, n, then n arguments for the task's
+// HSET ('seq', the unit's, 'applied:<topic>', offset, ...), then per step: a count and arguments.
+// The count n > 0 asks for HSET of n arguments, n < 0 for HDEL of -n, 0 for UNLINK.
+// Everything is checked before the first write: a script does not roll back. HLEN checks the type
+// at the price of an integer. unpack is limited to 8,000 values by Lua's stack, hence the chunks.
+constexpr std::string_view kCommitText = R"lua(
+local call, keys, argv, unpack = redis.call, KEYS, ARGV, unpack
+local task = call('HMGET', keys[1], 'epoch', 'seq', 'owner')
+if task[1] ~= argv[1] then
+  return 'FENCED ' .. (task[3] or 'nobody')
+end
+if (task[2] or '0') ~= argv[2] then
+  return 'DIVERGED ' .. (task[2] or '0')
+end
+for k = 2, #keys do
+  if type(redis.pcall('HLEN', keys[k])) == 'table' then
+    return 'REJECTED ' .. call('TYPE', keys[k]).ok .. ' ' .. keys[k]
+  end
+end
+local at = 4 + argv[3]
+for k = 2, #keys do
+  local key, n, command = keys[k], tonumber(argv[at]), 'HSET'
+  at = at + 1
+  if n == 0 then
+    call('UNLINK', key)
+  else
+    if n < 0 then
+      n, command = -n, 'HDEL'
+    end
+    local stop = at + n
+    while at < stop do
+      local last = at + 6999
+      if last >= stop then last = stop - 1 end
+      call(command, key, unpack(argv, at, last))
+      at = last + 1
+    end
+  end
+end
+call('HSET', keys[1], unpack(argv, 4, 3 + argv[3]))
+return 1
+)lua";
+
+// KEYS: maps. ARGV: bytes, above which a map is answered as 1 instead of its fields and values.
+// Read only. HSCAN instead of HGETALL: a large map is left after the page that shows it is large.
+constexpr std::string_view kReadMapsText = R"lua(
+local max = tonumber(ARGV[1])
+local answers = {}
+for k = 1, #KEYS do
+  local key = KEYS[k]
+  local answer, bytes = {}, 0
+  local size = redis.call('HLEN', key)
+  if size * 2 > max then
+    answer = 1
+  elseif size > 0 then
+    local cursor, count = '0', 0
+    repeat
+      local page = redis.call('HSCAN', key, cursor, 'COUNT', 64)
+      cursor = page[1]
+      local cells = page[2]
+      for i = 1, #cells do
+        bytes = bytes + #cells[i]
+        answer[count + i] = cells[i]
+      end
+      count = count + #cells
+    until cursor == '0' or bytes > max
+    if bytes > max then answer = 1 end
+  end
+  answers[k] = answer
+end
+return answers
+)lua";
+
+}  // namespace
+
+std::string_view ScriptText(Script script) {
+  switch (script) {
+    case Script::kAcquire:
+      return kAcquireText;
+    case Script::kCommit:
+      return kCommitText;
+    case Script::kReadMaps:
+      return kReadMapsText;
+  }
+  return {};
+}
+
+}  // namespace millrace::redis
