@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+
+#include "kafka/client.h"
+#include "model/task.h"
+
+namespace millrace::kafka {
+
+// The membership's handle, shared by the group member and the offsets worker. The library's calls
+// are thread-safe; the rest is guarded. Private to this folder.
+struct MemberState {
+  std::unique_ptr<Client> client;
+
+  // A commit belongs to the ownership during which it was asked for. One that would be sent after
+  // the partitions were released could move back what their next owner has committed, for the
+  // broker checks the group generation alone. So: sent under `mutex`, and only while `ownership` is
+  // what it was when asked for.
+  std::mutex mutex;
+  uint64_t ownership = 0;
+};
+
+PartitionListPtr ToList(std::span<const PartitionOffset> offsets);
+
+}  // namespace millrace::kafka

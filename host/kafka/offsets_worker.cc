@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kafka/offsets_worker.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "kafka/group_member.h"
+#include "kafka/member_state.h"
+
+namespace millrace::kafka {
+namespace {
+
+using commit::StartingPoint;
+using commit::StartReply;
+
+constexpr int kCallTimeoutMs = 900;  // what a stop has to wait for at most
+constexpr int kCallsMax = 5;         // so that an answer takes five seconds at most
+
+bool MayPass(rd_kafka_resp_err_t error) {
+  return error != RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED &&
+         error != RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+}
+
+// What a lane's port and the worker share.
+struct LaneAnswers {
+  std::mutex mutex;
+  std::deque<StartReply> replies;  // bounded by the look-ups that the lane has asked for
+  int wake_fd = -1;
+};
+
+struct Lookup {
+  int32_t partition = 0;
+  uint64_t request = 0;
+  std::shared_ptr<LaneAnswers> answers;
+};
+
+struct WaitingCommit {
+  int64_t offset = 0;
+  uint64_t ownership = 0;
+};
+
+}  // namespace
+
+struct OffsetsWorker::State {
+  std::shared_ptr<MemberState> member;
+  std::vector<InputTopic> inputs;
+  QueuePtr commit_queue;
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<Lookup> lookups;                       // guarded by mutex, as the next two
+  std::map<TopicPartition, WaitingCommit> commits;  // bounded by the partitions of the topics
+  bool commit_in_flight = false;                    // worker's thread only
+  std::chrono::steady_clock::time_point commit_until{};
+  std::atomic<bool> stop = false;
+  std::atomic<uint64_t> commits_failed = 0;
+  std::thread thread;
+
+  void Run();
+  void Answer(const Lookup& lookup);
+  Result<std::vector<StartingPoint>> LookUp(int32_t partition);
+  Status ReadCommitted(int32_t partition, std::vector<StartingPoint>* points);
+  Status ReadRange(const InputTopic& input, int32_t partition, StartingPoint* point);
+  Status ReadTimestamp(const InputTopic& input, int32_t partition, StartingPoint* point);
+  Status Call(const std::string& what, const std::function<rd_kafka_resp_err_t()>& call);
+  void SendCommits();
+  void TakeCommitResult();
+  void CountFailure(rd_kafka_resp_err_t error);
+};
+
+namespace {
+
+constexpr std::chrono::milliseconds kTick{20};  // while a commit is in flight
+constexpr std::chrono::seconds kCommitMax{10};
+
+}  // namespace
+
+void OffsetsWorker::State::Run() {
+  std::unique_lock lock(mutex);
+  while (!stop) {
+    if (!lookups.empty()) {
+      const Lookup lookup = std::move(lookups.front());
+      lookups.pop_front();
+      lock.unlock();
+      Answer(lookup);
+    } else if (commit_in_flight) {
+      lock.unlock();
+      TakeCommitResult();
+    } else if (!commits.empty()) {
+      lock.unlock();
+      SendCommits();
+    } else {
+      changed.wait(lock);
+      continue;
+    }
+    lock.lock();
+  }
+}
+
+void OffsetsWorker::State::Answer(const Lookup& lookup) {
+  StartReply reply{.partition = lookup.partition, .request = lookup.request, .result = {}};
+  reply.result = LookUp(lookup.partition);
+  LaneAnswers& answers = *lookup.answers;
+  std::lock_guard lock(answers.mutex);
+  answers.replies.push_back(std::move(reply));
+  const uint64_t one = 1;
+  if (answers.wake_fd >= 0 && write(answers.wake_fd, &one, sizeof(one)) < 0) {
+    // A full eventfd counter is a pending wake-up already.
+  }
+}
+
+Result<std::vector<StartingPoint>> OffsetsWorker::State::LookUp(int32_t partition) {
+  std::vector<StartingPoint> points;
+  for (const InputTopic& input : inputs) {
+    points.push_back({.topic = input.name, .committed = std::nullopt, .start = 0, .earliest = 0});
+  }
+  if (Status status = ReadCommitted(partition, &points); !status) return status.error();
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (Status status = ReadRange(inputs[i], partition, &points[i]); !status) {
+      return status.error();
+    }
+  }
+  return points;
+}
+
+// Repeats a call that is cut short, so that a stop never waits for a long one.
+Status OffsetsWorker::State::Call(const std::string& what,
+                                  const std::function<rd_kafka_resp_err_t()>& call) {
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__TIMED_OUT;
+  for (int i = 0; i < kCallsMax && !stop && error == RD_KAFKA_RESP_ERR__TIMED_OUT; ++i) {
+    error = call();
+  }
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+  const std::string text = what + " cannot be read: " + rd_kafka_err2str(error);
+  return MayPass(error) ? Retriable(text) : Fatal(text);
+}
+
+Status OffsetsWorker::State::ReadCommitted(int32_t partition, std::vector<StartingPoint>* points) {
+  const PartitionListPtr list = NewPartitionList(static_cast<int>(inputs.size()));
+  for (const InputTopic& input : inputs) {
+    rd_kafka_topic_partition_list_add(list.get(), input.name.c_str(), partition);
+  }
+  const Status status = Call("the group's offsets of partition " + std::to_string(partition), [&] {
+    return rd_kafka_committed(member->client->get(), list.get(), kCallTimeoutMs);
+  });
+  if (!status) return status;
+  for (StartingPoint& point : *points) {
+    const auto* found =
+        rd_kafka_topic_partition_list_find(list.get(), point.topic.c_str(), partition);
+    if (found->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return Retriable("the group's offset of " + point.topic + "/" + std::to_string(partition) +
+                       " cannot be read: " + rd_kafka_err2str(found->err));
+    }
+    if (found->offset >= 0) point.committed = found->offset;
+  }
+  return {};
+}
+
+Status OffsetsWorker::State::ReadRange(const InputTopic& input, int32_t partition,
+                                       StartingPoint* point) {
+  int64_t low = 0;
+  int64_t high = 0;
+  const std::string what = "the retained range of " + input.name + "/" + std::to_string(partition);
+  const Status status = Call(what, [&] {
+    return rd_kafka_query_watermark_offsets(member->client->get(), input.name.c_str(), partition,
+                                            &low, &high, kCallTimeoutMs);
+  });
+  if (!status) return status;
+  point->earliest = low;
+  point->start = input.start.kind == StartPosition::Kind::kEarliest ? low : high;
+  if (input.start.kind != StartPosition::Kind::kTimestamp) return {};
+  return ReadTimestamp(input, partition, point);
+}
+
+Status OffsetsWorker::State::ReadTimestamp(const InputTopic& input, int32_t partition,
+                                           StartingPoint* point) {
+  const PartitionListPtr list = NewPartitionList(1);
+  auto* wanted = rd_kafka_topic_partition_list_add(list.get(), input.name.c_str(), partition);
+  const std::string what = "the offset of " + input.name + "/" + std::to_string(partition) +
+                           " at timestamp " + std::to_string(input.start.timestamp_ms);
+  const Status status = Call(what, [&] {
+    wanted->offset = input.start.timestamp_ms;
+    const auto error =
+        rd_kafka_offsets_for_times(member->client->get(), list.get(), kCallTimeoutMs);
+    return error == RD_KAFKA_RESP_ERR_NO_ERROR ? wanted->err : error;
+  });
+  if (!status) return status;
+  if (wanted->offset >= 0) point->start = wanted->offset;  // else: no record that late, the end
+  return {};
+}
+
+void OffsetsWorker::State::SendCommits() {
+  std::lock_guard owned(member->mutex);
+  std::vector<PartitionOffset> offsets;
+  {
+    std::lock_guard lock(mutex);
+    for (const auto& [at, waiting] : commits) {
+      if (waiting.ownership == member->ownership) offsets.push_back({at, waiting.offset});
+    }
+    commits.clear();
+  }
+  if (offsets.empty()) return;
+  const PartitionListPtr list = ToList(offsets);
+  const auto error = rd_kafka_commit_queue(member->client->get(), list.get(), commit_queue.get(),
+                                           nullptr, nullptr);
+  commit_in_flight = error == RD_KAFKA_RESP_ERR_NO_ERROR;
+  commit_until = std::chrono::steady_clock::now() + kCommitMax;
+  if (!commit_in_flight) CountFailure(error);
+}
+
+void OffsetsWorker::State::TakeCommitResult() {
+  const EventPtr done(rd_kafka_queue_poll(commit_queue.get(), static_cast<int>(kTick.count())));
+  if (!done) {
+    if (std::chrono::steady_clock::now() < commit_until) return;
+    commit_in_flight = false;
+    return CountFailure(RD_KAFKA_RESP_ERR__TIMED_OUT);
+  }
+  commit_in_flight = false;
+  const auto error = rd_kafka_event_error(done.get());
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) CountFailure(error);
+}
+
+void OffsetsWorker::State::CountFailure(rd_kafka_resp_err_t error) {
+  ++commits_failed;
+  member->client->Log(4, std::string("the group's offsets are not committed, the next commit "
+                                     "makes up for it: ") +
+                             rd_kafka_err2str(error));
+}
+
+namespace {
+
+class LaneOffsets final : public commit::GroupOffsets {
+ public:
+  using Ask = std::function<void(Lookup)>;
+  using Send = std::function<void(std::span<const PartitionOffset>)>;
+  LaneOffsets(int wake_fd, Ask ask, Send send) : ask_(std::move(ask)), send_(std::move(send)) {
+    answers_->wake_fd = wake_fd;
+  }
+  ~LaneOffsets() override {
+    std::lock_guard lock(answers_->mutex);
+    answers_->wake_fd = -1;  // an answer may still come
+  }
+
+  void StartLookup(int32_t partition, uint64_t request) override {
+    ask_({.partition = partition, .request = request, .answers = answers_});
+  }
+
+  bool PollLookup(StartReply* reply) override {
+    std::lock_guard lock(answers_->mutex);
+    if (answers_->replies.empty()) return false;
+    *reply = std::move(answers_->replies.front());
+    answers_->replies.pop_front();
+    return true;
+  }
+
+  void Commit(std::span<const PartitionOffset> offsets) override { send_(offsets); }
+
+ private:
+  std::shared_ptr<LaneAnswers> answers_ = std::make_shared<LaneAnswers>();
+  Ask ask_;
+  Send send_;
+};
+
+}  // namespace
+
+OffsetsWorker::OffsetsWorker(const GroupMember& member, std::vector<InputTopic> inputs)
+    : state_(std::make_shared<State>()) {
+  state_->member = member.state();
+  state_->inputs = std::move(inputs);
+  state_->commit_queue.reset(rd_kafka_queue_new(state_->member->client->get()));
+  state_->thread = std::thread(&State::Run, state_.get());
+}
+
+OffsetsWorker::~OffsetsWorker() {
+  {
+    std::lock_guard lock(state_->mutex);
+    state_->stop = true;
+  }
+  state_->changed.notify_all();
+  state_->thread.join();
+  state_->commit_queue.reset();
+  state_->member.reset();
+}
+
+std::unique_ptr<commit::GroupOffsets> OffsetsWorker::ForLane(int wake_fd) {
+  auto ask = [state = state_](Lookup lookup) {
+    std::lock_guard lock(state->mutex);
+    if (state->stop) return;
+    state->lookups.push_back(std::move(lookup));
+    state->changed.notify_all();
+  };
+  auto send = [state = state_, member = state_->member](std::span<const PartitionOffset> offsets) {
+    uint64_t ownership = 0;
+    {
+      std::lock_guard owned(member->mutex);
+      ownership = member->ownership;
+    }
+    std::lock_guard lock(state->mutex);
+    if (state->stop) return;
+    for (const PartitionOffset& offset : offsets) {
+      state->commits[offset.at] = {.offset = offset.offset, .ownership = ownership};
+    }
+    state->changed.notify_all();
+  };
+  return std::make_unique<LaneOffsets>(wake_fd, std::move(ask), std::move(send));
+}
+
+uint64_t OffsetsWorker::commits_failed() const { return state_->commits_failed; }
+
+}  // namespace millrace::kafka

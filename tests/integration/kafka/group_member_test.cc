@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kafka/group_member.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "kafka/broker.h"
+#include "kafka/offsets_worker.h"
+#include "kafka/topic_watch.h"
+
+namespace millrace::kafka::test {
+namespace {
+
+using membership::GroupEvent;
+using testing::HasSubstr;
+using Kind = GroupEvent::Kind;
+
+// One host's membership; what it was told last, by kind.
+struct Host {
+  std::shared_ptr<TopicWatch> watch;
+  std::unique_ptr<GroupMember> member;
+  std::vector<TopicPartition> owned;
+  std::vector<PartitionOffset> final_offsets;  // given with a release
+  std::vector<GroupEvent> events;
+  bool hold_revokes = false;
+  bool holding = false;
+
+  void Poll() {
+    GroupEvent event;
+    while (member->Poll(&event)) {
+      events.push_back(event);
+      if (event.kind == Kind::kAssigned) {
+        owned = event.partitions;
+        member->Accept();
+      } else if (event.kind == Kind::kRevoked || event.kind == Kind::kLost) {
+        holding = true;
+      }
+    }
+    if (holding && !hold_revokes) Release();
+  }
+  void Release() {
+    holding = false;
+    owned.clear();
+    member->Release(final_offsets);
+  }
+  bool Saw(Kind kind, const std::string& text) const {
+    return std::any_of(events.begin(), events.end(), [&](const GroupEvent& event) {
+      return event.kind == kind && event.problem.find(text) != std::string::npos;
+    });
+  }
+};
+
+class GroupMemberTest : public testing::Test {
+ protected:
+  Host Join(const std::vector<std::string>& topics, const std::string& group,
+            const Properties& properties = {}) {
+    Host host;
+    ClientOptions client = broker_.Options();
+    for (const auto& [name, value] : properties) client.properties[name] = value;
+    host.watch = *TopicWatch::Create(client, topics);
+    host.member = *GroupMember::Join(
+        {.client = client, .group = group, .topics = topics, .watch = host.watch});
+    return host;
+  }
+
+  static bool Until(std::initializer_list<Host*> hosts, const std::function<bool()>& done,
+                    std::chrono::milliseconds patience = kPatience) {
+    return Eventually(
+        [&] {
+          for (Host* host : hosts) host->Poll();
+          return done();
+        },
+        patience);
+  }
+
+  static std::optional<commit::StartReply> LookUp(commit::GroupOffsets* offsets, int partition) {
+    offsets->StartLookup(partition, 7);
+    commit::StartReply reply;
+    if (!Eventually([&] { return offsets->PollLookup(&reply); })) return std::nullopt;
+    return reply;
+  }
+
+  Broker broker_;
+};
+
+TEST_F(GroupMemberTest, ASecondMemberWaitsUntilTheFirstReleases) {
+  const std::string topic = broker_.MakeTopic("share", 4);
+  const std::string group = broker_.UniqueName("group");
+  Host first = Join({topic}, group, {{"session.timeout.ms", "1000"}});
+  ASSERT_TRUE(Until({&first}, [&] { return first.owned.size() == 4; }));
+  first.hold_revokes = true;
+  Host second = Join({topic}, group, {{"session.timeout.ms", "1000"}});
+  ASSERT_TRUE(Until({&first, &second}, [&] { return first.holding; }));
+  EXPECT_EQ(first.events.back().kind, Kind::kRevoked);
+  EXPECT_EQ(first.events.back().partitions.size(), 4U);
+  // Three sessions long: only heartbeats sent meanwhile can keep the first one a member.
+  EXPECT_FALSE(Until(
+      {&first, &second}, [&] { return !second.owned.empty(); }, std::chrono::seconds(3)));
+  first.final_offsets = {{{topic, 0}, 42}};
+  first.hold_revokes = false;
+  ASSERT_TRUE(Until({&first, &second},
+                    [&] { return first.owned.size() == 2 && second.owned.size() == 2; }));
+  OffsetsWorker worker(*second.member, {{topic, {}}});
+  auto offsets = worker.ForLane(-1);
+  const auto reply = LookUp(offsets.get(), 0);
+  ASSERT_TRUE(reply && reply->result) << reply->result.error().message;
+  EXPECT_EQ(reply->result->front().committed, 42) << "the final offsets came with the release";
+}
+
+TEST_F(GroupMemberTest, LeavingHandsThePartitionsOverAtOnce) {
+  const std::string topic = broker_.MakeTopic("leave", 2);
+  const std::string group = broker_.UniqueName("group");
+  Host first = Join({topic}, group);
+  Host second = Join({topic}, group);
+  ASSERT_TRUE(Until({&first, &second},
+                    [&] { return first.owned.size() == 1 && second.owned.size() == 1; }));
+  first.hold_revokes = true;
+  first.member->Leave();
+  ASSERT_TRUE(Until({&first, &second}, [&] { return first.holding; }));
+  EXPECT_FALSE(first.member->left());
+  first.hold_revokes = false;
+  ASSERT_TRUE(Until({&first, &second}, [&] { return first.member->left(); }));
+  // Far below the session of ten seconds, after which the broker would do it by itself.
+  EXPECT_TRUE(Until(
+      {&second}, [&] { return second.owned.size() == 2; }, std::chrono::seconds(5)));
+}
+
+TEST_F(GroupMemberTest, LeavingWithoutPartitionsIsOverToo) {
+  const std::string topic = broker_.MakeTopic("idle", 1);
+  Host host = Join({topic}, broker_.UniqueName("group"));
+  host.member->Leave();
+  EXPECT_TRUE(Until({&host}, [&] { return host.member->left(); }));
+}
+
+TEST_F(GroupMemberTest, AnUnknownTopicIsNamedAndAssignedSoonAfterItExists) {
+  const std::string topic = broker_.UniqueName("unknown");
+  Host host = Join({topic}, broker_.UniqueName("group"));
+  ASSERT_TRUE(Until({&host}, [&] { return host.Saw(Kind::kProblem, topic); }));
+  EXPECT_EQ(host.member->PartitionCount(topic), std::nullopt);
+  broker_.CreateTopic(topic, 3);
+  const auto created = std::chrono::steady_clock::now();
+  ASSERT_TRUE(Until({&host}, [&] { return host.owned.size() == 3; }));
+  EXPECT_LT(std::chrono::steady_clock::now() - created, std::chrono::seconds(5));
+  EXPECT_TRUE(Until({&host}, [&] { return host.Saw(Kind::kRecovered, ""); }));
+  EXPECT_EQ(host.member->PartitionCount(topic), 3);
+}
+
+TEST_F(GroupMemberTest, ABrokerThatIsAwayIsAProblemWithItsAddress) {
+  ClientOptions client = broker_.Options();
+  client.properties["bootstrap.servers"] = "127.0.0.1:1";
+  auto watch = std::shared_ptr<TopicWatch>(*TopicWatch::Create(client, {"t"}));
+  auto member =
+      GroupMember::Join({.client = client, .group = "g", .topics = {"t"}, .watch = watch});
+  ASSERT_TRUE(member);
+  GroupEvent event;
+  ASSERT_TRUE(Eventually([&] {
+    return (*member)->Poll(&event) && event.problem.find("no broker") != std::string::npos;
+  }));
+  EXPECT_EQ(event.kind, Kind::kProblem);
+  EXPECT_THAT(event.problem, HasSubstr("127.0.0.1:1"));
+}
+
+TEST_F(GroupMemberTest, CommitsThroughTheMembershipAreReadBackAndTheNewestWins) {
+  const std::string topic = broker_.MakeTopic("commit", 2);
+  broker_.Produce(topic, 1, 0, 10);
+  Host host = Join({topic}, broker_.UniqueName("group"));
+  ASSERT_TRUE(Until({&host}, [&] { return host.owned.size() == 2; }));
+  OffsetsWorker worker(*host.member, {{topic, {.kind = StartPosition::Kind::kLatest}}});
+  auto offsets = worker.ForLane(-1);
+  auto reply = LookUp(offsets.get(), 1);
+  ASSERT_TRUE(reply && reply->result) << reply->result.error().message;
+  EXPECT_EQ(reply->request, 7U);
+  EXPECT_EQ(reply->result->front().committed, std::nullopt);
+  EXPECT_EQ(reply->result->front().start, 10);
+  EXPECT_EQ(reply->result->front().earliest, 0);
+  for (int64_t offset = 1; offset <= 9; ++offset) {
+    const std::vector<PartitionOffset> progress = {{{topic, 1}, offset}};
+    offsets->Commit(progress);
+  }
+  ASSERT_TRUE(Until({&host}, [&] {
+    reply = LookUp(offsets.get(), 1);
+    return reply->result && reply->result->front().committed == 9;
+  }));
+  EXPECT_EQ(worker.commits_failed(), 0U);
+}
+
+TEST_F(GroupMemberTest, ACommitAskedForBeforeTheReleaseIsNotSentAfterIt) {
+  const std::string topic = broker_.MakeTopic("late", 1);
+  const std::string group = broker_.UniqueName("group");
+  Host host = Join({topic}, group);
+  ASSERT_TRUE(Until({&host}, [&] { return host.owned.size() == 1; }));
+  OffsetsWorker worker(*host.member, {{topic, {}}});
+  auto offsets = worker.ForLane(-1);
+  host.hold_revokes = true;
+  Host second = Join({topic}, group);
+  ASSERT_TRUE(Until({&host, &second}, [&] { return host.holding; }));
+  // Look-ups go first, so the commit still waits when the release comes.
+  for (int i = 0; i < 20; ++i) offsets->StartLookup(0, 1);
+  const std::vector<PartitionOffset> stale = {{{topic, 0}, 5}};
+  offsets->Commit(stale);
+  host.final_offsets = {{{topic, 0}, 8}};
+  host.Release();
+  commit::StartReply reply;
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(Until({&host, &second}, [&] { return offsets->PollLookup(&reply); }));
+  }
+  OffsetsWorker other(*second.member, {{topic, {}}});
+  auto others = other.ForLane(-1);
+  const auto found = LookUp(others.get(), 0);
+  ASSERT_TRUE(found && found->result) << found->result.error().message;
+  EXPECT_EQ(found->result->front().committed, 8);
+  EXPECT_EQ(worker.commits_failed(), 0U) << "it was dropped, not refused";
+}
+
+TEST_F(GroupMemberTest, StartByTimestampIsTheFirstRecordAtOrAfterIt) {
+  const std::string topic = broker_.MakeTopic("timestamp", 1);
+  broker_.Produce(topic, 0, 0, 10);
+  Host host = Join({topic}, broker_.UniqueName("group"));
+  const auto start_at = [&](int64_t timestamp_ms) {
+    OffsetsWorker worker(
+        *host.member,
+        {{topic, {.kind = StartPosition::Kind::kTimestamp, .timestamp_ms = timestamp_ms}}});
+    auto offsets = worker.ForLane(-1);
+    const auto reply = LookUp(offsets.get(), 0);
+    return reply && reply->result ? reply->result->front().start : -1;
+  };
+  EXPECT_EQ(start_at(1), 0);
+  EXPECT_EQ(start_at(SystemClock().UnixMillis() + 3'600'000), 10) << "later than all: the end";
+}
+
+TEST_F(GroupMemberTest, AnUnreachableBrokerIsARetriableLookupAndStopsPromptly) {
+  ClientOptions client = broker_.Options();
+  client.properties["bootstrap.servers"] = "127.0.0.1:1";
+  auto watch = std::shared_ptr<TopicWatch>(*TopicWatch::Create(client, {"t"}));
+  auto member =
+      *GroupMember::Join({.client = client, .group = "g", .topics = {"t"}, .watch = watch});
+  auto worker = std::make_unique<OffsetsWorker>(*member, std::vector<InputTopic>{{"t", {}}});
+  auto offsets = worker->ForLane(-1);
+  const auto reply = LookUp(offsets.get(), 0);
+  ASSERT_TRUE(reply);
+  ASSERT_FALSE(reply->result);
+  EXPECT_EQ(reply->result.error().error_class, ErrorClass::kRetriable);
+  offsets->StartLookup(0, 8);
+  const auto began = std::chrono::steady_clock::now();
+  worker.reset();
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(2));
+}
+
+TEST_F(GroupMemberTest, ABrokerRestartIsAProblemAndThenRecovered) {
+  if (!Broker::CanBeStopped()) GTEST_SKIP() << "the broker of KAFKA is not ours to stop";
+  const std::string topic = broker_.MakeTopic("restart", 2);
+  Host host = Join({topic}, broker_.UniqueName("group"));
+  ASSERT_TRUE(Until({&host}, [&] { return host.owned.size() == 2; }));
+  Broker::Stack("stop kafka");
+  ASSERT_TRUE(Until({&host}, [&] { return host.Saw(Kind::kProblem, "no broker"); }));
+  host.events.clear();
+  Broker::Stack("start kafka");
+  EXPECT_TRUE(Until(
+      {&host}, [&] { return host.Saw(Kind::kRecovered, "") && host.owned.size() == 2; },
+      std::chrono::seconds(60)));
+}
+
+}  // namespace
+}  // namespace millrace::kafka::test
