@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "observe/function_metrics.h"
+
+namespace millrace::http {
+
+// What the API tells about a function, as values that the app fills; docs/http.md has the JSON.
+
+enum class FunctionState { kStarting, kRunning, kStopping, kStopped, kRefused, kFailed };
+const char* Name(FunctionState state);
+
+enum class TaskState { kAcquiring, kRunning, kWaiting, kRetrying, kStopped };
+const char* Name(TaskState state);
+
+// Progress in one input topic of a task. What is not known is absent, never 0.
+struct TopicProgress {
+  std::string topic;
+  std::optional<int64_t> applied;  // every event below it is reflected in state
+  std::optional<int64_t> lag;      // records: end of the partition minus applied
+};
+
+struct TaskStatus {
+  int32_t partition = 0;
+  int lane = 0;
+  TaskState state = TaskState::kAcquiring;
+  std::string reason;  // why it waits or stopped; empty while it runs
+  std::vector<TopicProgress> topics;
+  std::string epoch;  // hex; empty when the task has none (a stateless function)
+};
+
+// An event that waits for its next attempt.
+struct RetryStatus {
+  std::string topic;
+  int32_t partition = 0;
+  int64_t offset = 0;
+  uint64_t attempts = 0;
+  int64_t next_try_in_ms = 0;
+  std::string reason;
+};
+
+struct GenerationStatus {
+  uint64_t number = 0;  // from 1 per function
+  std::string hash;     // first 12 hex digits of the library's SHA-256
+};
+
+struct FunctionStatus {
+  std::string name;
+  FunctionState state = FunctionState::kStarting;
+  std::string reason;   // why it does not run; or why a newer library was refused
+  std::string library;  // file
+  std::optional<GenerationStatus> generation;  // none before the first library has been loaded
+  std::string group;
+  std::vector<std::string> topics;
+  int lanes = 0;
+  std::vector<TaskStatus> tasks;
+  std::vector<RetryStatus> retries;
+  observe::FunctionTotals totals;
+};
+
+}  // namespace millrace::http

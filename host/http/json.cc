@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/json.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "http/bytes.h"
+
+namespace millrace::http {
+namespace {
+
+using boost::json::array;
+using boost::json::object;
+using boost::json::value;
+
+value Text(std::string_view text) { return value(ToUtf8(text)); }
+
+value TextOrNull(std::string_view text) { return text.empty() ? value(nullptr) : Text(text); }
+
+template <class Number>
+value OrNull(const std::optional<Number>& number) {
+  return number ? value(*number) : value(nullptr);
+}
+
+void PutBytes(object& into, std::string_view name, const OwnedBytes& bytes) {
+  if (!bytes) {
+    into[name] = nullptr;
+  } else if (IsUtf8(*bytes)) {
+    into[name] = *bytes;
+  } else {
+    into[std::string(name) + "_base64"] = EncodeBase64(*bytes);
+  }
+}
+
+template <class Item, class Convert>
+array List(const std::vector<Item>& items, Convert convert) {
+  array list;
+  list.reserve(items.size());
+  for (const Item& item : items) list.push_back(convert(item));
+  return list;
+}
+
+object Header(const EventHeader& header) {
+  object json{{"name", Text(header.name)}};
+  PutBytes(json, "value", header.value);
+  return json;
+}
+
+object Emitted(const EmittedRecord& record) {
+  object json{{"output", Text(record.output)},
+              {"topic", Text(record.topic)},
+              {"partition", record.partition}};
+  PutBytes(json, "key", record.key);
+  PutBytes(json, "value", record.value);
+  json["headers"] = List(record.headers, Header);
+  json["timestamp"] = record.timestamp_ms;
+  return json;
+}
+
+object Change(const StateChange& change) {
+  object json{{"state", Text(change.state)}};
+  PutBytes(json, "key", change.key);
+  PutBytes(json, "field", change.field);
+  PutBytes(json, "before", change.before);
+  PutBytes(json, "after", change.after);
+  return json;
+}
+
+object LogLine(const InvokeLog& log) {
+  return {{"level", Text(log.level)}, {"text", Text(log.text)}};
+}
+
+object Progress(const TopicProgress& progress) {
+  return {{"topic", Text(progress.topic)},
+          {"applied", OrNull(progress.applied)},
+          {"lag", OrNull(progress.lag)}};
+}
+
+object Task(const TaskStatus& task) {
+  return {{"partition", task.partition},
+          {"lane", task.lane},
+          {"state", Name(task.state)},
+          {"reason", TextOrNull(task.reason)},
+          {"topics", List(task.topics, Progress)},
+          {"epoch", TextOrNull(task.epoch)}};
+}
+
+object Retry(const RetryStatus& retry) {
+  return {{"topic", Text(retry.topic)},
+          {"partition", retry.partition},
+          {"offset", retry.offset},
+          {"attempts", retry.attempts},
+          {"next_try_in_ms", retry.next_try_in_ms},
+          {"reason", TextOrNull(retry.reason)}};
+}
+
+object Counters(const observe::FunctionTotals& totals) {
+  object invocations;
+  for (size_t i = 0; i < observe::kOutcomeLabels; ++i) {
+    invocations[observe::Name(static_cast<observe::OutcomeLabel>(i))] = totals.invocations[i];
+  }
+  object commits;
+  for (size_t i = 0; i < observe::kCommitLabels; ++i) {
+    commits[observe::Name(static_cast<observe::CommitLabel>(i))] = totals.commits[i];
+  }
+  return {{"records_ingested", totals.records_ingested},
+          {"records_filtered", totals.records_filtered},
+          {"invocations", std::move(invocations)},
+          {"dropped", totals.invocations_of(observe::OutcomeLabel::kDrop)},
+          {"outputs", totals.outputs},
+          {"commits", std::move(commits)},
+          {"commit_effects", totals.commit_effects},
+          {"state_cache_hits", totals.state_cache_hits},
+          {"state_cache_misses", totals.state_cache_misses},
+          {"state_ondemand_reads", totals.state_ondemand_reads},
+          {"state_cache_bytes", totals.state_cache_bytes},
+          {"output_queue_bytes", totals.output_queue_bytes}};
+}
+
+value Generation(const std::optional<GenerationStatus>& generation) {
+  if (!generation) return nullptr;
+  return object{{"number", generation->number}, {"hash", Text(generation->hash)}};
+}
+
+object Function(const FunctionStatus& function) {
+  return {{"name", Text(function.name)},
+          {"state", Name(function.state)},
+          {"reason", TextOrNull(function.reason)},
+          {"library", Text(function.library)},
+          {"generation", Generation(function.generation)},
+          {"group", Text(function.group)},
+          {"topics", List(function.topics, Text)},
+          {"lanes", function.lanes},
+          {"tasks", List(function.tasks, Task)},
+          {"retries", List(function.retries, Retry)},
+          {"counters", Counters(function.totals)}};
+}
+
+}  // namespace
+
+const char* Name(FunctionState state) {
+  switch (state) {
+    case FunctionState::kStarting:
+      return "starting";
+    case FunctionState::kRunning:
+      return "running";
+    case FunctionState::kStopping:
+      return "stopping";
+    case FunctionState::kStopped:
+      return "stopped";
+    case FunctionState::kRefused:
+      return "refused";
+    case FunctionState::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
+
+const char* Name(TaskState state) {
+  switch (state) {
+    case TaskState::kAcquiring:
+      return "acquiring";
+    case TaskState::kRunning:
+      return "running";
+    case TaskState::kWaiting:
+      return "waiting";
+    case TaskState::kRetrying:
+      return "retrying";
+    case TaskState::kStopped:
+      return "stopped";
+  }
+  return "unknown";
+}
+
+std::string ToJson(const FunctionStatus& function) {
+  return boost::json::serialize(Function(function));
+}
+
+std::string ToJson(const std::vector<FunctionStatus>& functions) {
+  return boost::json::serialize(object{{"functions", List(functions, Function)}});
+}
+
+std::string ToJson(const InvokeResponse& response) {
+  return boost::json::serialize(object{{"outcome", Text(response.outcome)},
+                                       {"reason", TextOrNull(response.reason)},
+                                       {"duration_us", response.duration_us},
+                                       {"partition", response.partition},
+                                       {"emitted", List(response.emitted, Emitted)},
+                                       {"state", List(response.state, Change)},
+                                       {"logs", List(response.logs, LogLine)}});
+}
+
+std::string ToJson(const Liveness& liveness) {
+  return boost::json::serialize(object{{"live", liveness.state == Liveness::State::kAlive},
+                                       {"reason", TextOrNull(liveness.reason)}});
+}
+
+std::string ToJson(const Readiness& readiness) {
+  return boost::json::serialize(
+      object{{"ready", readiness.reasons.empty()}, {"reasons", List(readiness.reasons, Text)}});
+}
+
+std::string ToJson(const VersionInfo& version) {
+  object libraries;
+  for (const auto& [name, number] : version.libraries) libraries[name] = Text(number);
+  return boost::json::serialize(object{{"version", Text(version.version)},
+                                       {"abi", Text(version.abi)},
+                                       {"libraries", std::move(libraries)}});
+}
+
+std::string ErrorJson(std::string_view error, std::string_view detail) {
+  return boost::json::serialize(object{{"error", Text(error)}, {"detail", Text(detail)}});
+}
+
+}  // namespace millrace::http
