@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/lane_thread.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <utility>
+
+#include "app/random_epoch.h"
+
+namespace millrace::app {
+namespace {
+
+constexpr Millis kReportEvery{100};
+constexpr observe::LogRate kEventLogRate{.lines = 5, .interval = Millis(1000)};
+
+LogLevel LevelOf(uint32_t level) {
+  switch (level) {
+    case 0:
+      return LogLevel::kDebug;
+    case 1:
+      return LogLevel::kInfo;
+    case 2:
+      return LogLevel::kWarn;
+    default:
+      return LogLevel::kError;
+  }
+}
+
+}  // namespace
+
+// Writes what a lane tells to the log, at a bounded rate.
+class LaneThread::Observer final : public lane::LaneObserver {
+ public:
+  explicit Observer(const LaneThreadOptions& options)
+      : function_(options.settings.function),
+        log_(*options.log),
+        limited_(*options.log, *options.clock, kEventLogRate) {}
+
+  void HandlerLogged(uint32_t level, std::string_view text, const std::string& at) override {
+    limited_.Log("handler", LevelOf(level),
+                 "function " + function_ + " at " + at + ": " + std::string(text));
+  }
+  void EventNotDone(invoke::Outcome outcome, const std::string& message) override {
+    const std::string name(invoke::OutcomeName(outcome));
+    limited_.Log(name, LogLevel::kWarn, "function " + function_ + ": " + name + ": " + message);
+  }
+  void TaskChanged(const std::string& message) override {
+    log_.Warn("function " + function_ + ": " + message);
+  }
+
+ private:
+  std::string function_;
+  Logger& log_;
+  observe::LimitedLog limited_;
+};
+
+// Everything that lives on the lane's thread; gone before the thread is.
+struct LaneThread::Running {
+  explicit Running(const LaneThreadOptions& options, int wake_fd)
+      : wake(io, dup(wake_fd)), observer(options) {}
+
+  boost::asio::io_context io;
+  boost::asio::posix::stream_descriptor wake;
+  Observer observer;
+  std::unique_ptr<LaneStore> store;
+  std::unique_ptr<ingest::RecordSource> records;
+  std::unique_ptr<effects::OutputSink> outputs;
+  std::unique_ptr<commit::GroupOffsets> group;
+  std::unique_ptr<lane::Lane> lane;
+  std::shared_ptr<const Generation> generation;
+  std::optional<std::string> swap_refusal;
+  std::vector<std::string> warned;
+  SteadyTime next_report{};
+};
+
+LaneThread::LaneThread(LaneThreadOptions options)
+    : options_(std::move(options)), thread_([this] { Run(); }) {}
+
+LaneThread::~LaneThread() {
+  stopping_ = true;
+  wake_.Signal();
+  thread_.join();
+}
+
+void LaneThread::Assign(lane::TaskAssignment task) { Send(std::move(task)); }
+void LaneThread::Revoke(int32_t partition) { Send(RevokeCommand{partition}); }
+void LaneThread::Abandon(int32_t partition) { Send(AbandonCommand{partition}); }
+void LaneThread::Swap(std::shared_ptr<const Generation> generation) { Send(std::move(generation)); }
+
+void LaneThread::Send(Command command) {
+  {
+    const std::lock_guard lock(mutex_);
+    commands_.push_back(std::move(command));
+    report_.idle = false;
+    has_commands_ = true;
+  }
+  wake_.Signal();
+}
+
+LaneReport LaneThread::TakeReport() {
+  const std::lock_guard lock(mutex_);
+  LaneReport report = report_;
+  report_.released.clear();
+  return report;
+}
+
+void LaneThread::Run() {
+  auto running = Build();
+  if (running) {
+    Loop(running->get());
+    return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    report_.failure = running.error().message;
+  }
+  options_.control->Signal();
+}
+
+Result<std::unique_ptr<LaneThread::Running>> LaneThread::Build() {
+  auto running = std::make_unique<Running>(options_, wake_.fd());
+  options_.consumer.wake_fd = wake_.fd();
+  options_.producer.wake_fd = wake_.fd();
+  auto records = kafka::MakeRecordConsumer(options_.consumer);
+  if (!records) return records.error();
+  running->records = *std::move(records);
+  auto outputs = kafka::MakeOutputProducer(options_.producer);
+  if (!outputs) return outputs.error();
+  running->outputs = *std::move(outputs);
+  running->group = options_.offsets->ForLane(wake_.fd());
+  if (options_.store) {
+    auto store = options_.store({.io = &running->io,
+                                 .function = options_.settings.function,
+                                 .states = lane::StatesOf(*options_.generation)});
+    if (!store) return store.error();
+    running->store = *std::move(store);
+  }
+  lane::LanePorts ports{.records = running->records.get(),
+                        .outputs = running->outputs.get(),
+                        .group = running->group.get(),
+                        .store = running->store ? running->store->commits() : nullptr,
+                        .reader = running->store ? running->store->reader() : nullptr,
+                        .observer = &running->observer,
+                        .counters = options_.counters,
+                        .clock = options_.clock,
+                        .new_epoch = RandomEpoch};
+  auto made = lane::Lane::Create(options_.settings, std::move(ports), options_.generation);
+  if (!made) return made.error();
+  running->lane = *std::move(made);
+  running->generation = options_.generation;
+  return running;
+}
+
+void LaneThread::Loop(Running* running) {
+  std::function<void()> await = [&] {
+    running->wake.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                             [&](const boost::system::error_code& error) {
+                               if (error) return;
+                               wake_.Drain();
+                               await();
+                             });
+  };
+  await();
+  while (!stopping_) {
+    if (has_commands_.exchange(false)) {
+      std::vector<Command> commands;
+      {
+        const std::lock_guard lock(mutex_);
+        commands.swap(commands_);
+      }
+      for (Command& command : commands) Execute(running, std::move(command));
+      running->next_report = {};
+    }
+    const SteadyTime now = options_.clock->Now();
+    const SteadyTime due = running->lane->Step(now);
+    if (running->store) running->store->Flush();
+    Publish(running, now);
+    if (due > now) running->io.run_one_until(due);
+    running->io.poll();
+  }
+  options_.counters->ClearGauges();
+}
+
+void LaneThread::Execute(Running* running, Command command) {
+  if (auto* task = std::get_if<lane::TaskAssignment>(&command)) {
+    running->lane->Assign(std::move(*task));
+  } else if (const auto* revoke = std::get_if<RevokeCommand>(&command)) {
+    running->lane->Revoke(revoke->partition);
+  } else if (const auto* abandon = std::get_if<AbandonCommand>(&command)) {
+    running->lane->Abandon(abandon->partition);
+  } else if (auto* generation = std::get_if<std::shared_ptr<const Generation>>(&command)) {
+    const Status swapped = running->lane->Swap(*generation);
+    running->swap_refusal.reset();
+    if (swapped) {
+      running->generation = std::move(*generation);
+    } else {
+      running->swap_refusal = swapped.error().message;
+    }
+  }
+}
+
+void LaneThread::Publish(Running* running, SteadyTime now) {
+  std::vector<lane::ReleasedTask> released = running->lane->TakeReleased();
+  if (released.empty() && now < running->next_report) return;
+  running->next_report = now + kReportEvery;
+  std::vector<lane::TaskStatus> tasks = running->lane->Tasks(now);
+  const auto stop_reason = running->lane->stop_reason();
+  const auto problem = running->store ? running->store->problem() : std::nullopt;
+  if (running->store && running->warned.empty()) {
+    running->warned = running->store->warnings();
+    for (const std::string& warning : running->warned) options_.log->Warn(warning);
+  }
+  bool news = !released.empty();
+  {
+    const std::lock_guard lock(mutex_);
+    const bool idle = running->lane->idle() && commands_.empty();
+    news = news || idle != report_.idle || stop_reason != report_.stop_reason ||
+           running->generation != report_.generation ||
+           running->swap_refusal != report_.swap_refusal;
+    report_.tasks = std::move(tasks);
+    for (auto& task : released) report_.released.push_back(std::move(task));
+    report_.stop_reason = stop_reason;
+    report_.problem = problem;
+    report_.swap_refusal = running->swap_refusal;
+    report_.generation = running->generation;
+    report_.idle = idle;
+  }
+  if (news) options_.control->Signal();
+}
+
+}  // namespace millrace::app

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/process.h"
+
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+
+#include "app/api_service.h"
+#include "app/embedded_backend.h"
+#include "app/redis_lane_store.h"
+#include "http/server.h"
+
+namespace millrace::app {
+namespace {
+
+constexpr int kTickMs = 100;
+
+// SIGTERM and SIGINT as something to poll. Blocks both for every thread made later.
+class StopSignals {
+ public:
+  StopSignals() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    fd_ = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  ~StopSignals() { close(fd_); }
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
+  int fd() const { return fd_; }
+  int Take() const {  // how many came since the last call
+    int count = 0;
+    signalfd_siginfo info;
+    while (read(fd_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) ++count;
+    return count;
+  }
+
+ private:
+  int fd_;
+};
+
+std::string HostName() {
+  std::array<char, 256> name{};
+  gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+void Wait(const StopSignals& signals, int directory_fd) {
+  std::array<pollfd, 2> fds{pollfd{.fd = signals.fd(), .events = POLLIN, .revents = 0},
+                            pollfd{.fd = directory_fd, .events = POLLIN, .revents = 0}};
+  poll(fds.data(), fds.size(), kTickMs);
+}
+
+int Drain(Host* host, const StopSignals& signals, const Clock& clock, Millis timeout, Logger* log) {
+  log->Info("stopping: every function drains and leaves its group");
+  host->BeginStop();
+  const SteadyTime by = clock.Now() + timeout;
+  while (!host->stopped()) {
+    if (signals.Take() > 0) {
+      log->Warn("told to stop again: ends at once");
+      _exit(kExitFailure);
+    }
+    if (clock.Now() >= by) {
+      log->Error("not drained within " + std::to_string(timeout.count()) +
+                 " ms: ends all the same; what is not committed will run again");
+      _exit(kExitFailure);
+    }
+    host->Step();
+    Wait(signals, -1);
+  }
+  log->Info("stopped");
+  return kExitDone;
+}
+
+}  // namespace
+
+int RunProcess(ProcessOptions options, Logger* log) {
+  const StopSignals signals;
+  const SystemClock clock;
+  config::HostConfig& config = options.config;
+  ApiService api;
+  auto server = http::Server::Start(
+      {.listen = {config.http.address, config.http.port}, .limits = {}, .timeouts = {}}, api, *log);
+  if (!server) {
+    log->Error(server.error().message);
+    return kExitConfiguration;
+  }
+  const http::Endpoint endpoint = (*server)->endpoint();
+  if (config.id.empty()) config.id = HostName() + "-" + std::to_string(endpoint.port);
+
+  std::unique_ptr<EmbeddedBackend> embedded;
+  Result<StoreFactory> stores = StoreFactory();
+  if (options.backend == Backend::kEmbedded) {
+    auto made = EmbeddedBackend::Start(log);
+    if (!made) {
+      log->Error(made.error().message);
+      return kExitFailure;
+    }
+    embedded = *std::move(made);
+    config.kafka["bootstrap.servers"] = embedded->bootstrap();
+    config.kafka["allow.auto.create.topics"] = "true";  // the mock knows no other way, and warns
+    stores = embedded->Stores(config.namespace_name);
+    log->Warn("embedded broker and memory store are not durable: nothing outlives this process");
+  } else {
+    stores = RedisStores(config.redis_url, config.namespace_name, &clock);
+  }
+  if (!stores) {
+    log->Error(stores.error().message);
+    return kExitConfiguration;
+  }
+  const Millis drain_timeout = config.drain_timeout;
+  auto host = Host::Open({.config = config,
+                          .mode = options.mode,
+                          .store = *stores,
+                          .log = log,
+                          .clock = &clock,
+                          .before_start = [&](const FunctionSpec& spec) {
+                            if (embedded) embedded->CreateTopics(spec, log);
+                          }});
+  if (!host) {
+    log->Error(host.error().message);
+    return kExitConfiguration;
+  }
+  Invocations invocations(host->get(), *stores, &clock);
+  api.Attach(host->get(), &invocations);
+  log->Info("host " + config.id + " listens on " + http::ToString(endpoint));
+  std::cout << "HTTP=" << http::ToString(endpoint) << "\n";
+  if (embedded) std::cout << "KAFKA=" << embedded->bootstrap() << "\n";
+  std::cout.flush();
+
+  while (signals.Take() == 0) {
+    (*host)->Step();
+    Wait(signals, (*host)->fd());
+  }
+  const int code = Drain(host->get(), signals, clock, drain_timeout, log);
+  (*server)->Stop();
+  if (invocations.busy()) {
+    log->Warn("a handler that was invoked over HTTP still runs: ends without it");
+    _exit(code);
+  }
+  api.Attach(nullptr, nullptr);
+  return code;
+}
+
+}  // namespace millrace::app
