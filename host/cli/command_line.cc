@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "app/api_service.h"
+#include "app/process.h"
+#include "cli/invoke_command.h"
+#include "config/config.h"
+#include "observe/log.h"
+
+namespace millrace::cli {
+namespace {
+
+// What later versions will take; asked for today, it is refused by name.
+constexpr const char* kLaterCommands[] = {"submit", "state", "function", "redrive"};
+
+int PrintErrors(const config::ConfigErrors& errors) {
+  for (const config::ConfigError& error : errors) std::cerr << config::ToString(error) << "\n";
+  return app::kExitConfiguration;
+}
+
+int NotAvailable(const std::string& what) {
+  std::cerr << "millrace: " << what << " is not available in this version\n";
+  return app::kExitConfiguration;
+}
+
+int Run(const std::string& config_path, LogLevel level) {
+  auto config = config::LoadConfig(config_path);
+  if (!config) return PrintErrors(config.error());
+  const auto log = observe::MakeStderrLogger(level);
+  return app::RunProcess({.config = *std::move(config)}, log.get());
+}
+
+struct DevArguments {
+  std::string directory = "./functions";
+  std::string http;
+};
+
+int Dev(const DevArguments& arguments, LogLevel level) {
+  config::HostConfig config;
+  config.functions_dir = arguments.directory;
+  if (!arguments.http.empty()) {
+    const auto listen = config::ParseListen(arguments.http);
+    if (!listen) {
+      std::cerr << "millrace dev: --http wants ADDRESS:PORT, not " << arguments.http << "\n";
+      return app::kExitUsage;
+    }
+    config.http = *listen;
+  }
+  const auto log = observe::MakeStderrLogger(level);
+  return app::RunProcess({.config = std::move(config),
+                          .mode = function::CatalogMode::kDev,
+                          .backend = app::Backend::kEmbedded},
+                         log.get());
+}
+
+int Check(const std::string& config_path) {
+  const auto config = config::LoadConfig(config_path);
+  if (!config) return PrintErrors(config.error());
+  std::cout << "ok: " << config->functions.size() << " functions\n";
+  return app::kExitDone;
+}
+
+int Version() {
+  const http::VersionInfo version = app::GetVersionInfo();
+  std::cout << "millrace " << version.version << ", function ABI " << version.abi << "\n";
+  return app::kExitDone;
+}
+
+void AddInvokeOptions(CLI::App* command, InvokeArguments* arguments) {
+  command->add_option("function", arguments->function, "Name of the function")->required();
+  command->add_option("--server", arguments->server, "HTTP address of the host")
+      ->capture_default_str();
+  command->add_option("--key", arguments->key, "Key of the event; without it, null");
+  command
+      ->add_option("--value", arguments->value,
+                   "Value of the event; @FILE reads a file, - standard input")
+      ->capture_default_str();
+  command->add_flag("--tombstone", arguments->tombstone, "The value is null");
+  command->add_option("--header", arguments->headers, "NAME=VALUE; may be repeated");
+  command->add_option("--topic", arguments->topic, "Input topic; default the function's first");
+  command->add_option("--partition", arguments->partition, "Default: where the key's state is");
+  command->add_option("--timestamp", arguments->timestamp_ms, "Event time in Unix milliseconds");
+}
+
+}  // namespace
+
+int Main(int argc, char** argv) {
+  CLI::App program{"millrace: a function host for stream-triggered handlers"};
+  program.require_subcommand(0, 1);
+  std::string level_name = "info";
+  program.add_option("--log-level", level_name, "debug, info, warn or error")
+      ->capture_default_str();
+
+  std::string config_path;
+  auto* run = program.add_subcommand("run", "Run the functions of a configuration");
+  run->add_option("-c,--config", config_path, "YAML file, or a folder of them");
+  bool attach = false;
+  run->add_flag("--attach", attach, "Not available in this version")->group("");
+  run->allow_extras();
+
+  DevArguments dev_arguments;
+  auto* dev = program.add_subcommand(
+      "dev", "Run a folder of functions on an embedded broker and store; nothing lasts");
+  dev->add_option("directory", dev_arguments.directory, "Folder with libraries and YAML")
+      ->capture_default_str();
+  dev->add_option("--http", dev_arguments.http, "ADDRESS:PORT; port 0 is any free one");
+
+  auto* check = program.add_subcommand("check", "Check a configuration and print every error");
+  check->add_option("-c,--config", config_path, "YAML file, or a folder of them")->required();
+
+  InvokeArguments invoke_arguments;
+  auto* invoke =
+      program.add_subcommand("invoke", "Invoke a function of a running host; nothing is written");
+  AddInvokeOptions(invoke, &invoke_arguments);
+
+  auto* version = program.add_subcommand("version", "Print the version");
+
+  for (const char* later : kLaterCommands) {
+    program.add_subcommand(later, "Not available in this version")->group("")->prefix_command();
+  }
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = program.exit(error);
+    return code == 0 ? app::kExitDone : app::kExitUsage;
+  }
+  const auto level = observe::ParseLogLevel(level_name);
+  if (!level) {
+    std::cerr << "millrace: --log-level wants debug, info, warn or error\n";
+    return app::kExitUsage;
+  }
+  for (const char* later : kLaterCommands) {
+    if (program.got_subcommand(later)) return NotAvailable(later);
+  }
+  if (*run) {
+    if (attach) return NotAvailable("--attach");
+    if (!run->remaining().empty() || config_path.empty()) {
+      std::cerr << "millrace run: wants -c FILE or FOLDER, and nothing else\n";
+      return app::kExitUsage;
+    }
+    return Run(config_path, *level);
+  }
+  if (*dev) return Dev(dev_arguments, *level);
+  if (*check) return Check(config_path);
+  if (*invoke) return Invoke(invoke_arguments);
+  if (*version) return Version();
+  std::cerr << program.help();
+  return app::kExitUsage;
+}
+
+}  // namespace millrace::cli
