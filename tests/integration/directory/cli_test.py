@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands: what they print, their exit codes, and what this version refuses by name."""
+import json
+
+from directory_support import FolderTest, run
+
+USAGE, CONFIGURATION = 2, 78
+NOT_AVAILABLE = "not available in this version"
+TRIGGERS = "    triggers: [{ kafka: { topics: [in] } }]\n"
+
+
+class Commands(FolderTest):
+    def check(self, text: str):
+        """`millrace check` of one file, and the file's name."""
+        path = self.folder / f"{self._testMethodName}.yaml"
+        path.write_text(text)
+        return run("check", "-c", str(path)), str(path)
+
+    def test_good_configuration_is_accepted(self) -> None:
+        done, _ = self.check("functions:\n  echo:\n" + TRIGGERS)
+        self.assertEqual((done.returncode, done.stdout), (0, "ok: 1 functions\n"))
+
+    def test_every_error_is_told_in_one_run_with_its_place(self) -> None:
+        done, path = self.check(
+            "host:\n  drain_timeout: soon\nkafka:\n  group.id: mine\nfunctions:\n  Bad_Name:\n" +
+            TRIGGERS + "  echo:\n    lanez: 2\n    lanes: 0\n    lanes: 1\n    retry: {}\n" +
+            TRIGGERS)
+        self.assertEqual((done.returncode, done.stdout), (CONFIGURATION, ""))
+        lines = done.stderr.splitlines()
+        wanted = [(2, 18, "drain_timeout"), (4, 3, "group.id"), (6, 3, "Bad_Name"),
+                  (9, 5, "lanez"), (11, 5, "lanes"), (12, 5, "retry")]
+        for line, column, word in wanted:
+            place = f"{path}:{line}:{column}: error: "
+            self.assertTrue(any(t.startswith(place) and word in t for t in lines), (place, lines))
+        self.assertTrue(all(": error: " in text for text in lines), lines)
+        self.assertIn('(did you mean "lanes"?)', done.stderr)
+
+    def test_what_a_later_version_will_have_is_refused_by_name(self) -> None:
+        keys = {"delivery": "exactly_once", "deduplicate": "true", "durability": "changelog",
+                "store": "memory", "cache": "off", "retry": "{ max_attempts: 5 }",
+                "on_failure": "{ dead_letter: dead }", "isolation": "process",
+                "limits": "{ memory: 1GiB }", "trust": "signed", "swap": "manual",
+                "scaling": "{ min: 0 }", "concurrency": "4", "ttl": "1h", "timers": "{}",
+                "on_state_loss": "empty", "state": "{}",
+                "outputs": "{ out: { topic: t, create: 4 } }"}
+        for key, value in keys.items():
+            with self.subTest(key):
+                done, path = self.check(f"functions:\n  echo:\n{TRIGGERS}    {key}: {value}\n")
+                self.assertEqual(done.returncode, CONFIGURATION, done)
+                self.assertTrue(done.stderr.startswith(f"{path}:4:"), done.stderr)
+                self.assertIn(NOT_AVAILABLE, done.stderr)
+                self.assertIn("create" if key == "outputs" else key, done.stderr)
+                self.assertEqual(run("run", "-c", path).returncode, CONFIGURATION)
+        for kind in ("http", "schedule", "lag", "resource", "table"):
+            with self.subTest(kind):
+                done, _ = self.check(f"functions:\n  echo:\n    triggers: [{{ {kind}: {{}} }}]\n")
+                self.assertEqual(done.returncode, CONFIGURATION, done)
+                self.assertRegex(done.stderr, f"{kind}.*{NOT_AVAILABLE}")
+
+    def test_keys_of_the_host_that_come_later_are_refused_by_name(self) -> None:
+        for key in ("trust", "limits", "isolation", "store", "durability"):
+            with self.subTest(key):
+                done, _ = self.check(f"host:\n  {key}: x\n")
+                self.assertEqual(done.returncode, CONFIGURATION, done)
+                self.assertRegex(done.stderr, f":2:3: error: .*{key}.*{NOT_AVAILABLE}")
+
+    def test_commands_that_come_later_are_refused_by_name(self) -> None:
+        for command in (["submit"], ["submit", "bundle"], ["--log-level", "warn", "submit"],
+                        ["run", "./fn.so", "--attach"], ["run", "--attach", "./fn.so"],
+                        ["run", "-c", "x.yaml", "--attach"], ["state", "get"],
+                        ["function", "list"], ["redrive"]):
+            with self.subTest(command):
+                done = run(*command)
+                self.assertEqual((done.returncode, done.stdout), (CONFIGURATION, ""), done)
+                self.assertIn(NOT_AVAILABLE, done.stderr)
+                named = "--attach" if "--attach" in command else command[-1 if len(command) == 3
+                                                                         else 0]
+                self.assertIn(named, done.stderr)
+
+    def test_wrong_usage_is_told_so(self) -> None:
+        for command in ([], ["nonsense"], ["run"], ["run", "x.so"], ["run", "-c"], ["check"],
+                        ["check", "-c"], ["invoke"], ["--nonsense"], ["version", "extra"],
+                        ["dev", "a", "b"], ["dev", "--http", "nowhere"],
+                        ["--log-level", "loud", "version"], ["run", "-c", "a", "--nonsense"],
+                        ["invoke", "f", "--server", "no server"],
+                        ["invoke", "f", "--header", "no-equals", "--value", "x"],
+                        ["invoke", "f", "--partition", "x"],
+                        ["invoke", "f", "--value", "@/no/such/file"]):
+            with self.subTest(command):
+                done = run(*command)
+                self.assertEqual((done.returncode, done.stdout), (USAGE, ""), done)
+                self.assertNotEqual(done.stderr, "")
+
+    def test_configuration_that_is_not_there_is_refused(self) -> None:
+        for command in (["check", "-c", "/no/such/file"], ["run", "-c", "/no/such/file"]):
+            done = run(*command)
+            self.assertEqual(done.returncode, CONFIGURATION, done)
+            self.assertIn("/no/such/file", done.stderr)
+
+    def test_folder_of_files_is_one_configuration(self) -> None:
+        folder = self.folder / "conf"
+        folder.mkdir()
+        (folder / "host.yaml").write_text("host: { id: edge }\n")
+        (folder / "a.yaml").write_text("functions:\n  a:\n" + TRIGGERS)
+        (folder / "b.yaml").write_text("functions:\n  b:\n" + TRIGGERS)
+        done = run("check", "-c", str(folder))
+        self.assertEqual((done.returncode, done.stdout), (0, "ok: 2 functions\n"), done.stderr)
+        (folder / "b.yaml").write_text("functions:\n  a:\n" + TRIGGERS)
+        done = run("check", "-c", str(folder))
+        self.assertEqual(done.returncode, CONFIGURATION)
+        self.assertIn("b.yaml:2:3: error: ", done.stderr)
+
+    def test_help_and_version_are_done(self) -> None:
+        for command in (["--help"], ["run", "--help"], ["dev", "--help"], ["invoke", "--help"]):
+            done = run(*command)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), command)
+        self.assertRegex(run("version").stdout, r"^millrace \d+\.\d+\.\d+, function ABI 1\.0\n$")
+
+    def test_address_that_is_taken_is_a_configuration_error(self) -> None:
+        first = self.new_host({"redis": {"url": "redis://127.0.0.1:1/0"},
+                               "kafka": {"bootstrap.servers": "127.0.0.1:1"}}).start()
+        path = self.folder / "taken.yaml"
+        path.write_text(json.dumps({"host": {"http": {"listen": f"127.0.0.1:{first.port}"}}}))
+        done = run("run", "-c", str(path))
+        self.assertEqual(done.returncode, CONFIGURATION)
+        self.assertIn(str(first.port), done.stderr)
+        self.assertEqual(first.terminate(), 0)
