@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "base/slice.h"
+#include "commit/outbox.h"
 #include "model/task.h"
 
 namespace millrace::commit {
@@ -30,6 +31,10 @@ struct Acquired {
   uint64_t seq = 0;          // of the last unit applied; 0 = none yet
   Offsets applied;           // topics that have one
   std::string former_owner;  // empty: never owned
+  // Outputs of applied units up to this seq were published when the last unit was applied, and are
+  // no longer in the outbox. 0 = none.
+  uint64_t published_seq = 0;
+  std::vector<Publication> outbox = {};  // by seq
 };
 
 struct AcquireReply {
@@ -52,10 +57,13 @@ struct WriteOp {
 struct CommitRequest {
   int32_t partition = 0;
   const Epoch* epoch = nullptr;
-  uint64_t expected_seq = 0;  // of the predecessor
+  uint64_t expected_seq = 0;  // what the store has now: the predecessor's, or less after a rollback
   uint64_t seq = 0;           // of this unit
-  std::span<const TopicOffset> applied;
-  std::span<const WriteOp> writes;
+  std::span<const TopicOffset> applied = {};
+  std::span<const WriteOp> writes = {};
+  const Publication* publication = nullptr;  // appended to the outbox; null: no outputs
+  uint64_t published_seq = 0;                // acknowledged by the broker
+  std::span<const uint64_t> trimmed = {};    // outbox entries up to it, which are dropped
 };
 
 enum class CommitResult {

@@ -16,6 +16,7 @@ namespace millrace::commit {
 struct StartingPoint {
   std::string topic;
   std::optional<int64_t> committed;  // absent: the group has no offset for it
+  std::string metadata = {};         // kept with the committed offset
   int64_t start = 0;                 // resolved by the broker: earliest, latest or by timestamp
   int64_t earliest = 0;              // first offset still retained
 };
@@ -32,7 +33,8 @@ struct StartReply {
 class GroupOffsets {
  public:
   virtual ~GroupOffsets() = default;
-  // Reads committed offsets, retained range and start of the partition in every topic.
+  // Reads committed offsets, retained range and start of the partition in every topic. Committed
+  // offsets are stable ones: those of an open transaction are waited for.
   virtual void StartLookup(int32_t partition, uint64_t request) = 0;
   virtual bool PollLookup(StartReply* reply) = 0;
   // Commits `offsets` as the group's progress. Newer calls replace older ones that still wait. A

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "commit/commit_store.h"
 #include "commit/group_offsets.h"
+#include "commit/transactions.h"
 #include "effects/output_sink.h"
 #include "ingest/record_source.h"
 #include "ingest/task_input.h"
@@ -23,7 +24,9 @@ namespace millrace::lane {
 struct LaneSettings {
   std::string function;
   std::string group;
-  std::string owner;                 // mr.<namespace>.<function>.<host id>.<lane slot>
+  std::string owner;  // transactional id: mr.<namespace>.<function>.<host id>.<lane slot>
+  Delivery delivery = Delivery::kAtLeastOnce;
+  LossPolicies policies = {};
   std::vector<std::string> outputs;  // topics, in the order of the library's outputs
   BatchLimits batch;
   Millis commit_interval{100};
@@ -41,6 +44,7 @@ struct TaskAssignment {
   int32_t partition = 0;
   int partition_count = 0;                 // of the input topics; stored with the state
   std::vector<ingest::InputTopic> topics;  // whose partition this is, in name order
+  std::string group_metadata = {};         // of the assignment, for transactions; opaque
 };
 
 // What a lane is told and tells beside its records. Called on the lane's thread.
@@ -55,11 +59,12 @@ class LaneObserver {
 };
 
 // Every port of a lane; all outlive it. `store` and `reader` are null for a function without state,
-// which never talks to the store.
+// which never talks to the store; `transactions` is null unless delivery is exactly once.
 struct LanePorts {
   ingest::RecordSource* records = nullptr;
   effects::OutputSink* outputs = nullptr;
   commit::GroupOffsets* group = nullptr;
+  commit::Transactions* transactions = nullptr;
   commit::CommitStore* store = nullptr;
   state::StateReader* reader = nullptr;
   LaneObserver* observer = nullptr;

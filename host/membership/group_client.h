@@ -24,6 +24,9 @@ struct GroupEvent {
   Kind kind = Kind::kProblem;
   std::vector<TopicPartition> partitions;
   std::string problem;
+  // Of kAssigned: the group's metadata at this assignment, for transactions that commit offsets of
+  // these partitions; opaque, never that of another group generation.
+  std::string group_metadata = {};
 };
 
 // The consumer that joins the group for one function on this host, and fetches nothing. Used by the

@@ -19,6 +19,7 @@ struct GroupTask {
   int32_t partition = 0;
   int partition_count = 0;
   std::vector<std::string> topics;  // in name order
+  std::string group_metadata = {};  // of the assignment that it came with
 };
 
 // The lanes of one function, as the membership speaks to them. Calls only pass on a message.

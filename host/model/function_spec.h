@@ -37,10 +37,36 @@ struct HeaderFilter {
   friend bool operator==(const HeaderFilter&, const HeaderFilter&) = default;
 };
 
+enum class Delivery { kAtLeastOnce, kExactlyOnce };
+
+// What to do when what should be there is gone. kFail refuses the function, with the numbers.
+enum class OnStateLoss {
+  kFail,
+  kRebuild,  // from the input where it is retained from its beginning; outputs are not repeated
+  kEmpty,    // go on from the group's offset with empty state
+};
+enum class OnRetentionLoss {
+  kFail,
+  kSkip,  // go on with the first record that is retained
+};
+enum class OnOffsetReset {
+  kFail,
+  kApplied,  // what the state says counts, not the group's offset
+};
+
+struct LossPolicies {
+  OnStateLoss on_state_loss = OnStateLoss::kFail;
+  OnRetentionLoss on_retention_loss = OnRetentionLoss::kFail;
+  OnOffsetReset on_offset_reset = OnOffsetReset::kFail;
+
+  friend bool operator==(const LossPolicies&, const LossPolicies&) = default;
+};
+
 struct KafkaTrigger {
   std::vector<std::string> topics;
   StartPosition start;
   std::optional<HeaderFilter> filter;
+  bool deduplicate = false;  // drops repeats of another function's outputs, by their millrace-id
 
   friend bool operator==(const KafkaTrigger&, const KafkaTrigger&) = default;
 };
@@ -58,6 +84,8 @@ struct FunctionSpec {
   std::string name;     // [a-z0-9][a-z0-9-]{0,62}; unique in the host
   std::string library;  // path of the .so, absolute or relative to functions_dir
   std::string group;    // consumer group
+  Delivery delivery = Delivery::kAtLeastOnce;
+  LossPolicies policies = {};
   int lanes = 1;
   BatchLimits batch;
   Millis commit_interval{100};

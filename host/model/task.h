@@ -23,6 +23,7 @@ struct TopicOffset {
 struct PartitionOffset {
   TopicPartition at;
   int64_t offset = 0;
+  std::string metadata = {};  // kept with a committed offset; empty: none
   friend bool operator==(const PartitionOffset&, const PartitionOffset&) = default;
 };
 

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commit/outbox.h"
+
+#include <gmock/gmock.h>
+
+#include "commit/published_note.h"
+
+namespace millrace::commit {
+namespace {
+
+const std::vector<std::string> kTopics = {"out", "other"};
+
+OutboxRecord Record(uint32_t topic, Slice key, Slice value) {
+  return {.topic = topic,
+          .key = key,
+          .value = value,
+          .headers = {},
+          .id = "fn/in/0/7/0",
+          .timestamp_ms = 1234,
+          .partition = 3};
+}
+
+std::string Packed() {
+  OutboxWriter writer(&kTopics);
+  writer.Add(Record(0, "key", "value"));
+  OutboxRecord second = Record(1, {}, {});
+  const std::vector<HeaderView> headers = {{"h", "1"}, {"null", {}}, {"empty", ""}};
+  second.headers = headers;
+  writer.Add(second);
+  return writer.Finish(8, {{"in", 42}})->packed;
+}
+
+TEST(OutboxTest, GivesBackWhatWasPacked) {
+  const std::string packed = Packed();
+  OutboxReader reader{Slice(packed)};
+  EXPECT_EQ(reader.applied(), (Offsets{{"in", 42}}));
+  EXPECT_EQ(reader.topics(), kTopics);
+  EXPECT_EQ(reader.outputs(), 2u);
+  const OutboxRecord* first = reader.Next();
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->topic, 0u);
+  EXPECT_EQ(first->key, Slice("key"));
+  EXPECT_EQ(first->value, Slice("value"));
+  EXPECT_EQ(first->id, Slice("fn/in/0/7/0"));
+  EXPECT_EQ(first->timestamp_ms, 1234);
+  EXPECT_EQ(first->partition, 3);
+  EXPECT_TRUE(first->headers.empty());
+  const OutboxRecord* second = reader.Next();
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->topic, 1u);
+  EXPECT_TRUE(second->key.is_null());
+  EXPECT_TRUE(second->value.is_null());
+  ASSERT_EQ(second->headers.size(), 3u);
+  EXPECT_EQ(second->headers[0].value, Slice("1"));
+  EXPECT_TRUE(second->headers[1].value.is_null());
+  EXPECT_FALSE(second->headers[2].value.is_null());
+  EXPECT_FALSE(reader.Next());
+  EXPECT_FALSE(reader.damaged());
+}
+
+TEST(OutboxTest, AUnitWithoutOutputsPacksNothing) {
+  OutboxWriter writer(&kTopics);
+  const PublicationPtr publication = writer.Finish(3, {{"in", 9}});
+  EXPECT_EQ(publication->seq, 3u);
+  EXPECT_TRUE(publication->packed.empty());
+  EXPECT_EQ(publication->applied, (Offsets{{"in", 9}}));
+}
+
+TEST(OutboxTest, EveryTruncationIsDamaged) {
+  const std::string packed = Packed();
+  for (size_t size = 0; size < packed.size(); ++size) {
+    EXPECT_FALSE(Unpack(1, packed.substr(0, size))) << size;
+  }
+  EXPECT_TRUE(Unpack(1, packed));
+}
+
+TEST(OutboxTest, FlippedBytesAreReadWithinBounds) {
+  const std::string packed = Packed();
+  for (size_t at = 0; at < packed.size(); ++at) {
+    std::string flipped = packed;
+    flipped[at] = static_cast<char>(~flipped[at]);
+    Unpack(1, flipped);  // reading outside is what a sanitizer would see
+  }
+}
+
+TEST(PublishedNoteTest, ReadsWhatItWrites) {
+  for (const bool released : {false, true}) {
+    const PublishedNote note{.seq = 12, .owner = "mr.default.fn.host.0", .released = released};
+    const auto read = NoteOf(TextOf(note));
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->seq, 12u);
+    EXPECT_EQ(read->owner, note.owner);
+    EXPECT_EQ(read->released, released);
+  }
+}
+
+TEST(PublishedNoteTest, WhatOthersWroteIsNoNote) {
+  for (const char* text : {"", "12", "x 1", " 1 a", "99999999999999999999999 a"}) {
+    EXPECT_FALSE(NoteOf(text)) << text;
+  }
+}
+
+}  // namespace
+}  // namespace millrace::commit
