@@ -19,16 +19,19 @@ struct StoredTask {
   int partition_count = 0;
   uint64_t seq = 0;
   std::map<std::string, int64_t> applied;  // per topic
+  uint64_t published_seq = 0;
+  std::map<uint64_t, std::string> outbox;  // by seq, packed
   std::map<std::pair<uint32_t, std::string>, std::string> values;
   std::map<std::pair<uint32_t, std::string>, std::map<std::string, std::string>> maps;
 };
 
 // The server: what every connection to the store shares. Acquire and commit are atomic steps with
-// the checks of the protocol; the two switches take a check away, to prove that tests notice.
+// the checks of the protocol; the switches take one of them away, to prove that tests notice.
 class FakeDatabase {
  public:
   bool checks_epoch = true;
   bool checks_seq = true;
+  bool keeps_outbox = true;
   std::optional<std::string> rejects;  // writes are refused for this reason
   uint64_t commits_applied = 0;
 
@@ -45,6 +48,11 @@ class FakeDatabase {
     return found == values.end() ? OwnedBytes() : OwnedBytes(found->second);
   }
 
+  // Everything it holds, to be put back later: a store that went back in time.
+  using Tasks = std::map<int32_t, StoredTask>;
+  const Tasks& tasks() const { return tasks_; }
+  void Restore(Tasks tasks) { tasks_ = std::move(tasks); }
+
   Result<commit::Acquired> Acquire(const commit::AcquireRequest& request) {
     StoredTask& task = tasks_[request.partition];
     if (!task.group.empty() && task.group != request.group) {
@@ -54,8 +62,16 @@ class FakeDatabase {
       return Fatal("state was written with " + std::to_string(task.partition_count) +
                    " partitions, the topics have " + std::to_string(request.partition_count));
     }
-    commit::Acquired acquired{.seq = task.seq, .applied = {}, .former_owner = task.owner};
+    commit::Acquired acquired{.seq = task.seq,
+                              .applied = {},
+                              .former_owner = task.owner,
+                              .published_seq = task.published_seq};
     for (const auto& [topic, offset] : task.applied) acquired.applied.push_back({topic, offset});
+    for (const auto& [seq, packed] : task.outbox) {
+      auto entry = commit::Unpack(seq, packed);
+      if (!entry) return Fatal("outbox entry " + std::to_string(seq) + " is damaged");
+      acquired.outbox.push_back(*std::move(entry));
+    }
     task.epoch = request.epoch;
     task.owner = request.owner;
     task.group = request.group;
@@ -76,16 +92,24 @@ class FakeDatabase {
       std::string key, field, value;
     };
     std::vector<Write> writes;
+    std::string packed = {};  // for the outbox; empty: no outputs
+    uint64_t published_seq = 0;
+    std::vector<uint64_t> trimmed = {};
   };
 
   commit::CommitResult Apply(const Commit& commit) {
     StoredTask& task = tasks_[commit.partition];
+    // Emptied: nobody else owns the task, it is not known any more.
+    if (checks_epoch && task.epoch.empty()) return commit::CommitResult::kDiverged;
     if (checks_epoch && task.epoch != commit.epoch) return commit::CommitResult::kFenced;
     if (checks_seq && task.seq != commit.expected_seq) return commit::CommitResult::kDiverged;
     if (rejects) return commit::CommitResult::kRejected;
     for (const Commit::Write& write : commit.writes) ApplyWrite(&task, write);
     for (const TopicOffset& applied : commit.applied) task.applied[applied.topic] = applied.offset;
     task.seq = commit.seq;
+    for (const uint64_t seq : commit.trimmed) task.outbox.erase(seq);
+    if (!commit.packed.empty() && keeps_outbox) task.outbox[commit.seq] = commit.packed;
+    if (commit.published_seq > 0) task.published_seq = commit.published_seq;
     ++commits_applied;
     return commit::CommitResult::kApplied;
   }
@@ -113,7 +137,7 @@ class FakeDatabase {
     }
   }
 
-  std::map<int32_t, StoredTask> tasks_;
+  Tasks tasks_;
 };
 
 }  // namespace millrace::fakes

@@ -93,7 +93,10 @@ class FakeStore final : public commit::CommitStore, public state::StateReader {
                                 .expected_seq = request.expected_seq,
                                 .seq = request.seq,
                                 .applied = {request.applied.begin(), request.applied.end()},
-                                .writes = {}};
+                                .writes = {},
+                                .packed = request.publication ? request.publication->packed : "",
+                                .published_seq = request.published_seq,
+                                .trimmed = {request.trimmed.begin(), request.trimmed.end()}};
     for (const commit::WriteOp& write : request.writes) {
       commit.writes.push_back({write.kind, write.state, std::string(write.key.view()),
                                std::string(write.field.view()), std::string(write.value.view())});
