@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <deque>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/arena.h"
@@ -19,7 +21,9 @@ namespace millrace::commit {
 template <class Ticket>
 struct Unit {
   uint64_t seq = 0;
+  uint64_t expected_seq = 0;         // of the store, before it
   std::vector<TopicOffset> applied;  // per topic, when this unit is applied
+  PublicationPtr publication;        // its outputs, if they are published after it is applied
   std::vector<WriteOp> writes;
   Arena bytes;  // of the writes
   Ticket ticket;
@@ -45,11 +49,14 @@ class CommitChain {
  public:
   using UnitType = Unit<Ticket>;
 
-  // `seq` and `applied` are what the store has now.
-  CommitChain(int32_t partition, Epoch epoch, uint64_t seq, Offsets applied)
+  // `seq` and `applied` are what the store has now. `seq_used`: no unit may have this number or a
+  // lower one; above `seq` after the store went back in time.
+  CommitChain(int32_t partition, Epoch epoch, uint64_t seq, uint64_t seq_used, Offsets applied)
       : partition_(partition),
         epoch_(std::move(epoch)),
-        last_closed_(seq),
+        stored_seq_(seq),
+        last_closed_(std::max(seq, seq_used)),
+        applied_seq_(last_closed_),
         applied_(applied),
         moved_(std::move(applied)) {
     open_ = Fresh();
@@ -74,6 +81,7 @@ class CommitChain {
   // chain.
   UnitType& Close() {
     UnitType& unit = *open_;
+    unit.expected_seq = std::exchange(stored_seq_, last_closed_ + 1);
     unit.seq = ++last_closed_;
     unit.applied = moved_;
     closed_.push_back(std::move(open_));
@@ -89,10 +97,14 @@ class CommitChain {
       if (unit.ticket.pending > 0 || unit.ticket.failed) return;
       store->StartCommit({.partition = partition_,
                           .epoch = &epoch_,
-                          .expected_seq = unit.seq - 1,
+                          .expected_seq = unit.expected_seq,
                           .seq = unit.seq,
                           .applied = unit.applied,
-                          .writes = unit.writes});
+                          .writes = unit.writes,
+                          .publication = unit.publication.get(),
+                          .published_seq = published_seq_,
+                          .trimmed = trimmed_});
+      trimmed_.clear();
       unit.sent = true;
       ++sent_;
     }
@@ -102,6 +114,7 @@ class CommitChain {
   const UnitType& Applied(uint64_t seq) {
     if (closed_.empty() || closed_.front()->seq != seq) std::abort();  // replies come in order
     applied_ = closed_.front()->applied;
+    applied_seq_ = seq;
     sent_ -= closed_.front()->sent ? 1 : 0;
     done_ = std::move(closed_.front());
     closed_.pop_front();
@@ -142,10 +155,17 @@ class CommitChain {
     progressed_ = false;
   }
 
+  // Everything up to `seq` is published: the next unit drops these entries of the outbox.
+  void Published(uint64_t seq, const std::vector<uint64_t>& entries) {
+    published_seq_ = std::max(published_seq_, seq);
+    trimmed_.insert(trimmed_.end(), entries.begin(), entries.end());
+  }
+
   bool idle() const { return closed_.empty() && !progressed_; }
   size_t closed_count() const { return closed_.size(); }
   const Epoch& epoch() const { return epoch_; }
   const Offsets& applied() const { return applied_; }
+  uint64_t applied_seq() const { return applied_seq_; }
 
  private:
   static void Bury(std::unique_ptr<UnitType> unit, std::vector<std::unique_ptr<UnitType>>* graves) {
@@ -157,6 +177,7 @@ class CommitChain {
     unit->writes.clear();
     unit->bytes.Clear();
     unit->ticket = {};
+    unit->publication.reset();
     unit->events = 0;
     unit->sent = false;
     return unit;
@@ -164,9 +185,13 @@ class CommitChain {
 
   int32_t partition_;
   Epoch epoch_;
+  uint64_t stored_seq_;  // of the store, before the open unit
   uint64_t last_closed_;
-  Offsets applied_;  // of the last unit that was applied
-  Offsets moved_;    // of the open unit
+  uint64_t applied_seq_;
+  uint64_t published_seq_ = 0;
+  std::vector<uint64_t> trimmed_;  // entries to drop with the next unit
+  Offsets applied_;                // of the last unit that was applied
+  Offsets moved_;                  // of the open unit
   bool progressed_ = false;
   std::unique_ptr<UnitType> open_;
   std::deque<std::unique_ptr<UnitType>> closed_;

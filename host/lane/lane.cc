@@ -41,7 +41,8 @@ Result<std::unique_ptr<Lane>> Lane::Create(LaneSettings settings, LanePorts port
   return std::unique_ptr<Lane>(new Lane(std::move(shared)));
 }
 
-Lane::Lane(std::unique_ptr<LaneShared> shared) : shared_(std::move(shared)) {}
+Lane::Lane(std::unique_ptr<LaneShared> shared)
+    : shared_(std::move(shared)), publisher_(shared_.get()) {}
 
 Lane::~Lane() {
   tasks_.clear();
@@ -82,14 +83,25 @@ SteadyTime Lane::Step(SteadyTime now) {
   Poll(now);
   bool busy = false;
   SteadyTime due = now + kServeEvery;
+  shared_->unpublished_bytes = 0;
+  for (const auto& [partition, task] : tasks_) {
+    shared_->unpublished_bytes += task->unpublished_bytes();
+  }
   for (auto& [partition, task] : tasks_) {
     busy = task->Step(now) || busy;
     due = std::min(due, task->NextDue(now));
   }
-  CommitGroupOffsets(now);
+  if (shared_->exactly_once()) {
+    publisher_.Step(tasks_, now);
+    due = std::min(due, publisher_.NextDue(tasks_, now));
+  } else {
+    CommitGroupOffsets(now);
+  }
   CollectReleased();
   ShowGauges();
-  if (!tasks_.empty()) due = std::min(due, std::max(now, next_group_commit_));
+  if (!tasks_.empty() && !shared_->exactly_once()) {
+    due = std::min(due, std::max(now, next_group_commit_));
+  }
   return busy ? now : due;
 }
 
@@ -104,6 +116,7 @@ void Lane::Poll(SteadyTime now) {
     }
   }
   if (shared_->ports.store) PollStore(now);
+  if (shared_->exactly_once()) publisher_.Poll(tasks_, now);
 }
 
 void Lane::PollStore(SteadyTime now) {
@@ -147,7 +160,7 @@ void Lane::CommitGroupOffsets(SteadyTime now) {
       const auto [known, is_new] = group_offsets_.try_emplace(at, -1);
       if (known->second == applied.offset) continue;
       known->second = applied.offset;
-      changed.push_back({at, applied.offset});
+      changed.push_back({at, applied.offset, commit::TextOf(task->note())});
     }
   }
   if (!changed.empty()) shared_->ports.group->Commit(changed);
@@ -161,9 +174,7 @@ void Lane::CollectReleased() {
     }
     ReleasedTask released{.partition = task->first, .final_offsets = {}};
     ForgetGroupOffsets(*task->second);
-    for (const TopicOffset& applied : task->second->applied()) {
-      released.final_offsets.push_back({{applied.topic, task->first}, applied.offset});
-    }
+    released.final_offsets = task->second->FinalOffsets();
     released_.push_back(std::move(released));
     task = tasks_.erase(task);
   }
@@ -197,7 +208,8 @@ void Lane::ShowGauges() {
   counters.state_cache_hits.Add(std::exchange(cache.hits, 0));
   counters.state_cache_misses.Add(std::exchange(cache.misses, 0));
   counters.state_cache_bytes.Set(shared_->cache->bytes());
-  counters.output_queue_bytes.Set(shared_->ports.outputs->queued_bytes());
+  counters.output_queue_bytes.Set(shared_->ports.outputs->queued_bytes() +
+                                  shared_->unpublished_bytes);
   counters.tasks.Set(tasks_.size());
   size_t retries = 0;
   for (const auto& [partition, task] : tasks_) retries += task->retrying() ? 1 : 0;

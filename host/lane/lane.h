@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "lane/lane_settings.h"
 #include "lane/lane_status.h"
+#include "lane/publisher.h"
 #include "model/handler.h"
 #include "state/state_reader.h"
 
@@ -71,7 +72,8 @@ class Lane {
   void ShowGauges();
 
   std::unique_ptr<LaneShared> shared_;
-  std::map<int32_t, std::unique_ptr<LaneTask>> tasks_;
+  Publisher::Tasks tasks_;
+  Publisher publisher_;  // idle unless delivery is exactly once
   std::vector<ReleasedTask> released_;
   std::map<TopicPartition, int64_t> group_offsets_;  // as last handed to the group
   SteadyTime next_group_commit_{};

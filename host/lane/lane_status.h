@@ -34,6 +34,18 @@ struct StopReason {
 
 std::string_view TaskPhaseName(TaskPhase phase);
 
+// What was missing when the task's present ownership began, and what was done about it.
+struct RecoveryStatus {
+  enum class Kind { kWentBack, kRebuild, kEmpty, kOffsetReset, kRetention };
+  Kind kind = Kind::kWentBack;  // the first of them
+  std::string text;             // with the numbers
+  int64_t events_rerun = 0;     // offsets between `applied` and what was published
+  int64_t offsets_skipped = 0;  // no longer retained
+  uint64_t outputs_suppressed = 0;
+
+  friend bool operator==(const RecoveryStatus&, const RecoveryStatus&) = default;
+};
+
 struct TopicProgress {
   std::string topic;
   int64_t applied = 0;
@@ -55,6 +67,7 @@ struct TaskStatus {
   std::string epoch;   // empty without state, and while there is no ownership
   std::vector<TopicProgress> topics;
   std::optional<RetryStatus> retry;
+  std::optional<RecoveryStatus> recovery;  // of the present ownership; absent: nothing was missing
   std::optional<int64_t> oldest_pending_ms;  // event time of the next event, if one waits
 };
 

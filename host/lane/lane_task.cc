@@ -43,6 +43,8 @@ bool LaneTask::Step(SteadyTime now) {
   switch (phase_) {
     case TaskPhase::kWaiting:
       if (now < wait_until_) return false;
+      // What this lane has under way for the task must have ended before `published` is read.
+      if (lane_->in_transaction.contains(task_.partition)) return false;
       phase_ = TaskPhase::kStarting;
       start_begun_ = false;
       [[fallthrough]];
@@ -56,7 +58,8 @@ bool LaneTask::Step(SteadyTime now) {
     }
     case TaskPhase::kDraining: {
       const bool busy = own_ && Commit(now);
-      if (!own_ || own_->chain.idle()) {
+      if (!own_ || (own_->chain.idle() && own_->publishing.empty())) {
+        released_clean_ = own_ != nullptr;
         EndOwnership();
         phase_ = TaskPhase::kReleased;
         return true;
@@ -73,6 +76,7 @@ bool LaneTask::Step(SteadyTime now) {
 
 SteadyTime LaneTask::NextDue(SteadyTime now) const {
   if (phase_ == TaskPhase::kWaiting) return wait_until_;
+  if (phase_ == TaskPhase::kStarting) return std::max(now, start_.NextDue());
   if (!own_) return SteadyTime::max();
   SteadyTime due = SteadyTime::max();
   if (own_->chain.has_progress()) {
@@ -86,10 +90,12 @@ SteadyTime LaneTask::NextDue(SteadyTime now) const {
 
 void LaneTask::StepStart(SteadyTime now) {
   if (!start_begun_) {
+    if (lane_->in_transaction.contains(task_.partition)) return;  // see kWaiting
     start_begun_ = true;
     has_started_ = false;
-    start_.Begin(lane_->next_request++);
+    start_.Begin(&lane_->next_request);
   }
+  start_.Step(now);
   const auto outcome = start_.outcome();
   if (!outcome) return;
   if (*outcome) {
@@ -103,6 +109,13 @@ void LaneTask::StepStart(SteadyTime now) {
 
 void LaneTask::BeginOwnership(const StartedTask& started, SteadyTime now) {
   own_ = std::make_unique<Ownership>(lane_, &task_, started);
+  own_->number = lane_->next_request++;
+  applied_seq_ = own_->chain.applied_seq();
+  if (started.recovery) {
+    CountRecovery(*started.recovery);
+    lane_->ports.observer->TaskChanged("task " + std::to_string(task_.partition) + ": " +
+                                       started.recovery->text);
+  }
   if (!started.store_from) {
     applied_ = started.from;
     has_applied_ = true;
@@ -110,6 +123,7 @@ void LaneTask::BeginOwnership(const StartedTask& started, SteadyTime now) {
   phase_ = TaskPhase::kRunning;
   has_started_ = true;
   reason_.clear();
+  if (Status taken = TakeOverOutbox(started); !taken) return Stop(taken.error().message);
   if (!started.store_from) return;
   // The first owner stores where the task begins, so that `latest` is resolved once.
   for (size_t i = 0; i < started.from.size(); ++i) {
@@ -222,7 +236,9 @@ void LaneTask::OnCommit(const commit::CommitReply& reply, SteadyTime now) {
 
 void LaneTask::Applied(uint64_t seq) {
   const Unit& unit = own_->chain.Applied(seq);
+  if (unit.publication) own_->publishing.Push(unit.publication);
   applied_ = unit.applied;
+  applied_seq_ = seq;
   has_applied_ = true;
   lane_->ports.counters->commit_effects.Add(unit.writes.size());
   if (own_->state) own_->state->Acknowledge(seq);
@@ -231,6 +247,13 @@ void LaneTask::Applied(uint64_t seq) {
 void LaneTask::Reacquire(SteadyTime now, const std::string& reason) {
   if (phase_ == TaskPhase::kStarting) start_begun_ = false;
   if (own_ && phase_ != TaskPhase::kStopped) Wait(now, Millis(0), reason);
+}
+
+void LaneTask::CountRecovery(const RecoveryStatus& recovery) {
+  observe::LaneCounters& counters = *lane_->ports.counters;
+  counters.recoveries[static_cast<size_t>(recovery.kind)].Add();
+  counters.events_rerun.Add(static_cast<uint64_t>(std::max<int64_t>(0, recovery.events_rerun)));
+  counters.offsets_skipped.Add(static_cast<uint64_t>(recovery.offsets_skipped));
 }
 
 bool LaneTask::retrying() const { return own_ && own_->retry; }
@@ -251,6 +274,7 @@ TaskStatus LaneTask::Describe(SteadyTime now) const {
   }
   if (!own_) return status;
   status.epoch = own_->chain.epoch();
+  status.recovery = own_->recovery;
   if (own_->retry) {
     const auto left = std::chrono::duration_cast<Millis>(own_->retry->next_try - now).count();
     status.retry = RetryStatus{.topic = task_.topics[own_->retry->topic].topic,

@@ -4,10 +4,13 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "commit/commit_chain.h"
+#include "commit/published_note.h"
+#include "commit/transactions.h"
 #include "effects/output_sink.h"
 #include "ingest/task_input.h"
 #include "invoke/invoker.h"
@@ -31,6 +34,10 @@ struct LaneShared {
   std::unique_ptr<invoke::Invoker> invoker;
   std::vector<std::unique_ptr<Unit>> graves;  // abandoned units with outputs on their way
   uint64_t next_request = 1;
+  std::set<int32_t> in_transaction;  // tasks with publications in the one under way
+  size_t unpublished_bytes = 0;      // of all tasks, as of the last step
+
+  bool exactly_once() const { return ports.transactions != nullptr; }
 };
 
 // One task on its lane: from the start of ownership to its release. Reads like the life of a
@@ -57,6 +64,20 @@ class LaneTask {
   void OnCommit(const commit::CommitReply& reply, SteadyTime now);
   // True if the read was this task's.
   bool OnRead(const state::ReadReply& reply, SteadyTime now);
+  void OnFence(const commit::FenceReply& reply) { start_.OnFence(reply); }
+
+  // Publishing after the commit (exactly once).
+  bool publishable() const;  // something is applied, not published and in no transaction
+  bool draining() const { return phase_ == TaskPhase::kDraining; }
+  size_t unpublished_bytes() const;
+  const std::string& group_metadata() const { return task_.group_metadata; }
+  uint64_t ownership() const;  // 0: none
+  void TakePublications(size_t bytes_max, commit::TransactionRequest* request);
+  void OnPublished();
+  void OnPublishAborted();
+  void OnPublishUnknown(SteadyTime now, const std::string& detail);
+  void OnPublishFenced(SteadyTime now, const std::string& detail);
+  void OnPublishRefused(const std::string& detail);
 
   int32_t partition() const { return task_.partition; }
   TaskPhase phase() const { return phase_; }
@@ -64,6 +85,10 @@ class LaneTask {
     return {has_started_ ? StopReason::Kind::kEvent : StopReason::Kind::kRefused, reason_};
   }
   const Offsets& applied() const { return applied_; }
+  // What the group is told of `applied` while the task is owned.
+  commit::PublishedNote note() const;
+  // What the group is told when the task is released; empty: nothing can be said.
+  std::vector<PartitionOffset> FinalOffsets() const;
   bool retrying() const;
   bool has_applied() const { return has_applied_; }
   TaskStatus Describe(SteadyTime now) const;
@@ -75,6 +100,7 @@ class LaneTask {
   void StepStart(SteadyTime now);
   void BeginOwnership(const StartedTask& started, SteadyTime now);
   void EndOwnership();
+  void CountRecovery(const RecoveryStatus& recovery);
   void Wait(SteadyTime now, Millis wait, const std::string& reason);
   void WaitLonger(SteadyTime now, const std::string& reason);
   void Stop(const std::string& reason);
@@ -88,8 +114,12 @@ class LaneTask {
   size_t Call(PreparedBatch* batch);
   bool Settle(PreparedBatch* batch, size_t count, SteadyTime now);
   void Count(const invoke::Verdict& verdict);
-  void Keep(PreparedBatch* batch, uint32_t event, SteadyTime now);
+  Status Keep(PreparedBatch* batch, uint32_t event, SteadyTime now);
+  bool UnitIsFull() const;
   Status Publish(const ingest::InputEvent& event, uint32_t index);
+  Status Emit(const ingest::InputEvent& event, const effects::Emitted& emitted);
+  Status TakeOverOutbox(const StartedTask& started);
+  Status Republish(const commit::Publication& entry);
   void Retry(const ingest::InputEvent& event, const std::string& reason, SteadyTime now);
   void Bisect(size_t count, SteadyTime now);
   void FinishBatch(PreparedBatch* batch, SteadyTime now);
@@ -111,6 +141,8 @@ class LaneTask {
   Millis next_wait_;
   Offsets applied_;
   bool has_applied_ = false;
+  uint64_t applied_seq_ = 0;
+  bool released_clean_ = false;  // with everything applied also published
   std::unique_ptr<Ownership> own_;
 };
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "commit/publish_queue.h"
 #include "lane/lane_task.h"
 
 namespace millrace::lane {
@@ -34,7 +35,10 @@ struct LaneTask::Ownership {
                   ? nullptr
                   : std::make_unique<state::TaskState>(lane->cache.get(), lane->states)),
         handler(&lane->settings, &lane->ports, task, state.get()),
-        chain(task->partition, started.epoch, started.seq, started.from) {}
+        chain(task->partition, started.epoch, started.seq, started.seq_used, started.from),
+        outbox(&lane->settings.outputs),
+        published(started.published),
+        recovery(started.recovery) {}
 
   // No event runs after this: drops what was fetched, keeps what was done.
   void EndInput() {
@@ -75,6 +79,12 @@ struct LaneTask::Ownership {
   std::unique_ptr<state::TaskState> state;  // null: a function without state
   HandlerState handler;
   Chain chain;
+  uint64_t number = 0;          // tells the ownerships of a lane apart
+  commit::OutboxWriter outbox;  // outputs of the open unit, if they are published after it
+  commit::PublishQueue publishing;
+  bool refused = false;            // an output by its topic: nothing more can be published
+  std::vector<int64_t> published;  // per topic; empty: no event is run again
+  std::optional<RecoveryStatus> recovery;
   std::deque<PreparedBatch> batches;
   std::vector<PreparedBatch> spare;  // emptied, kept for their capacity
   std::optional<Retrying> retry;

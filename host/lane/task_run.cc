@@ -69,8 +69,9 @@ void LaneTask::Prefetch(PreparedBatch* batch) {
 bool LaneTask::MayRun(SteadyTime now) const {
   if (own_->batches.empty() || own_->batches.front().waiting) return false;
   if (own_->retry && now < own_->retry->next_try) return false;
-  if (own_->chain.closed_count() >= kUnitsClosedMax) return false;
-  return lane_->ports.outputs->queued_bytes() < lane_->settings.output_bytes_max;
+  if (own_->chain.closed_count() + own_->publishing.size() >= kUnitsClosedMax) return false;
+  return lane_->ports.outputs->queued_bytes() + lane_->unpublished_bytes <
+         lane_->settings.output_bytes_max;
 }
 
 bool LaneTask::Run(SteadyTime now) {
@@ -125,8 +126,15 @@ bool LaneTask::Settle(PreparedBatch* batch, size_t count, SteadyTime now) {
     Count(verdict);
     switch (verdict.outcome) {
       case invoke::Outcome::kDone:
-        Keep(batch, i, now);
-        if (phase_ == TaskPhase::kStopped) return false;
+        if (const Status kept = Keep(batch, i, now); !kept) {
+          batch->next += i;
+          if (kept.error().error_class == ErrorClass::kRetriable) {
+            Retry(event, kept.error().message, now);
+          } else {
+            Stop(At(event) + ": " + kept.error().message);
+          }
+          return false;
+        }
         break;
       case invoke::Outcome::kDrop:
         lane_->ports.observer->EventNotDone(verdict.outcome, At(event) + ": " + verdict.reason);
@@ -162,27 +170,31 @@ void LaneTask::Count(const invoke::Verdict& verdict) {
   counters.invocation_duration.Observe(verdict.duration);
 }
 
-void LaneTask::Keep(PreparedBatch* batch, uint32_t event, SteadyTime now) {
-  const ingest::InputEvent& input = batch->input.events[batch->next + event];
+bool LaneTask::UnitIsFull() const {
   const LaneSettings& settings = lane_->settings;
+  size_t bytes = own_->outbox.bytes();
+  if (own_->state) {
+    if (own_->state->dirty_count() >= settings.commit_max_effects) return true;
+    bytes += own_->state->dirty_bytes();
+  }
+  return bytes >= settings.commit_max_bytes;
+}
+
+// An error leaves the event and everything after it to be called again or to stop the task.
+Status LaneTask::Keep(PreparedBatch* batch, uint32_t event, SteadyTime now) {
+  const ingest::InputEvent& input = batch->input.events[batch->next + event];
   if (own_->state) {
     const size_t writes = own_->state->WritesOf(event);
     const size_t dirty = own_->state->dirty_count();
-    if (dirty > 0 && dirty + writes > settings.commit_max_effects) CloseUnit();
+    if (dirty > 0 && dirty + writes > lane_->settings.commit_max_effects) CloseUnit();
   }
   // Before its writes are accepted: an event that stops the task must not reach the open unit.
-  if (Status published = Publish(input, event); !published) {
-    Stop(At(input) + ": " + published.error().message);
-    return;
-  }
+  if (Status published = Publish(input, event); !published) return published;
   if (own_->state) own_->state->Accept(event);
   ++own_->chain.open().events;
   own_->chain.Advance(input.topic, input.record->offset + 1, now);
-  if (!own_->state) return;
-  if (own_->state->dirty_count() >= settings.commit_max_effects ||
-      own_->state->dirty_bytes() >= settings.commit_max_bytes) {
-    CloseUnit();
-  }
+  if (UnitIsFull()) CloseUnit();
+  return {};
 }
 
 // function/topic/partition/offset/index: the same on every run of the event. Valid until the next.
@@ -205,20 +217,41 @@ Slice LaneTask::OutputId(const ingest::InputEvent& event, uint32_t index) {
 
 Status LaneTask::Publish(const ingest::InputEvent& event, uint32_t index) {
   effects::EmitBuffer& emits = own_->handler.emits();
+  const bool published_before =
+      !own_->published.empty() && event.record->offset < own_->published[event.topic];
   for (const effects::Emitted* emitted = emits.Next(index); emitted; emitted = emits.Next(index)) {
-    const Slice id = OutputId(event, emitted->index);
-    const Status produced = lane_->ports.outputs->Produce({.output = emitted->output,
-                                                           .key = emitted->key,
-                                                           .value = emitted->value,
-                                                           .headers = emits.headers(*emitted),
-                                                           .id = id,
-                                                           .timestamp_ms = emitted->timestamp_ms,
-                                                           .partition = emitted->partition},
-                                                          &own_->chain.open().ticket);
-    if (!produced) return produced;
+    if (published_before) {
+      ++own_->recovery->outputs_suppressed;
+      lane_->ports.counters->outputs_suppressed.Add();
+      continue;
+    }
+    if (Status done = Emit(event, *emitted); !done) return done;
     lane_->ports.counters->outputs.Add();
   }
   return {};
+}
+
+Status LaneTask::Emit(const ingest::InputEvent& event, const effects::Emitted& emitted) {
+  const Slice id = OutputId(event, emitted.index);
+  const auto headers = own_->handler.emits().headers(emitted);
+  if (lane_->exactly_once()) {
+    own_->outbox.Add({.topic = emitted.output,
+                      .key = emitted.key,
+                      .value = emitted.value,
+                      .headers = headers,
+                      .id = id,
+                      .timestamp_ms = emitted.timestamp_ms,
+                      .partition = emitted.partition});
+    return {};
+  }
+  return lane_->ports.outputs->Produce({.output = emitted.output,
+                                        .key = emitted.key,
+                                        .value = emitted.value,
+                                        .headers = headers,
+                                        .id = id,
+                                        .timestamp_ms = emitted.timestamp_ms,
+                                        .partition = emitted.partition},
+                                       &own_->chain.open().ticket);
 }
 
 void LaneTask::Retry(const ingest::InputEvent& event, const std::string& reason, SteadyTime now) {
@@ -281,6 +314,7 @@ bool LaneTask::Commit(SteadyTime now) {
 
 void LaneTask::CloseUnit() {
   Unit& unit = own_->chain.Close();
+  if (lane_->exactly_once()) unit.publication = own_->outbox.Finish(unit.seq, unit.applied);
   if (!own_->state) return;
   own_->state->CloseUnit(unit.seq, [&unit](const state::TaskState::DirtyCell& cell) {
     using Kind = commit::WriteOp::Kind;

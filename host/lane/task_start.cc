@@ -1,13 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lane/task_start.h"
 
-namespace millrace::lane {
+#include <utility>
 
-void TaskStart::Begin(uint64_t request) {
-  request_ = request;
+#include "commit/published_note.h"
+
+namespace millrace::lane {
+namespace {
+
+// How long a look-up of published offsets may wait for a transaction before its owner is fenced.
+constexpr Millis kUnstableMax{200};
+
+}  // namespace
+
+void TaskStart::Begin(uint64_t* next_request) {
+  next_request_ = next_request;
   acquired_.reset();
   points_.reset();
-  ports_->group->StartLookup(task_->partition, request);
+  lookup_ = 0;
+  fence_ = 0;
+  fence_at_.reset();
+  fence_failed_.reset();
+  fenced_owner_.clear();
+  if (!transactional() || !ports_->store) LookUp();
   if (!ports_->store) {
     acquired_ = commit::Acquired{};
     return;
@@ -20,68 +35,99 @@ void TaskStart::Begin(uint64_t request) {
                                .partition_count = task_->partition_count});
 }
 
+void TaskStart::LookUp() {
+  lookup_ = (*next_request_)++;
+  points_.reset();
+  ports_->group->StartLookup(task_->partition, lookup_);
+}
+
+void TaskStart::Fence() {
+  fence_at_.reset();
+  fence_ = (*next_request_)++;
+  ports_->transactions->StartFence(former_owner_, fence_);
+}
+
+void TaskStart::Step(SteadyTime now) {
+  if (!transactional() || former_owner_.empty() || fence_ != 0) return;
+  if (points_) return;
+  if (!fence_at_) fence_at_ = now + kUnstableMax;
+  if (now >= *fence_at_) Fence();
+}
+
 void TaskStart::OnAcquired(const commit::AcquireReply& reply) {
-  if (reply.epoch == epoch_) acquired_ = reply.result;
+  if (reply.epoch != epoch_) return;
+  acquired_ = reply.result;
+  if (!*acquired_ || !transactional()) return;
+  const std::string& owner = (*acquired_)->former_owner;
+  if (!owner.empty() && owner != settings_->owner) former_owner_ = owner;
+  LookUp();
 }
 
 void TaskStart::OnLookup(const commit::StartReply& reply) {
-  if (reply.request == request_) points_ = reply.result;
+  if (reply.request != lookup_) return;
+  points_ = reply.result;
+  fence_at_.reset();
+  if (!transactional() || !*points_ || fence_ != 0) return;
+  if (std::string owner = OwnerToFence(); !owner.empty()) {
+    former_owner_ = std::move(owner);
+    Fence();
+  } else {
+    former_owner_.clear();
+  }
+}
+
+// Who wrote the newest note and did not release the task, or acquired it and wrote none; empty:
+// nobody, or ourselves.
+std::string TaskStart::OwnerToFence() const {
+  std::optional<commit::PublishedNote> newest;
+  for (const commit::StartingPoint& point : **points_) {
+    const auto note = commit::NoteOf(point.metadata);
+    if (point.committed && note && (!newest || note->seq >= newest->seq)) newest = note;
+  }
+  if (!former_owner_.empty()) {
+    const bool released = newest && newest->released && newest->owner == former_owner_;
+    return released ? "" : former_owner_;
+  }
+  if (ports_->store || !newest || newest->released) return "";
+  const bool ended = newest->owner == settings_->owner || newest->owner == fenced_owner_;
+  return ended ? "" : newest->owner;
+}
+
+void TaskStart::OnFence(const commit::FenceReply& reply) {
+  if (reply.request != fence_ || fence_ == 0) return;
+  if (!reply.done) {
+    fence_failed_ = Retriable("what " + reply.owner +
+                              " may have open cannot be ended at the moment: " + reply.detail);
+    return;
+  }
+  fenced_owner_ = std::exchange(former_owner_, "");
+  LookUp();
+  fence_ = 0;
 }
 
 std::optional<Result<StartedTask>> TaskStart::outcome() const {
   // A refusal by either side is final, whatever the other says.
   if (acquired_ && !*acquired_) return acquired_->error();
   if (points_ && !*points_) return points_->error();
-  if (!acquired_ || !points_) return std::nullopt;
+  if (fence_failed_) return *fence_failed_;
+  if (!acquired_ || !points_ || fence_ != 0) return std::nullopt;
   return Decide();
 }
 
-std::optional<int64_t> TaskStart::AppliedOf(const std::string& topic) const {
-  for (const TopicOffset& applied : (*acquired_)->applied) {
-    if (applied.topic == topic) return applied.offset;
-  }
-  return std::nullopt;
-}
-
-Result<int64_t> TaskStart::DecideTopic(const commit::StartingPoint& point, bool* resolved) const {
-  if (!ports_->store) return point.committed.value_or(point.start);
-  const std::optional<int64_t> applied = AppliedOf(point.topic);
-  const std::string at = point.topic + "/" + std::to_string(task_->partition);
-  if (!applied && point.committed) {
-    return Fatal("state of " + at + " is missing (applied: none), while group " + settings_->group +
-                 " has committed offset " + std::to_string(*point.committed) +
-                 ": the store has lost the state, or another store is configured; restore it, or "
-                 "delete the group's offsets to begin anew");
-  }
-  if (!applied) {
-    *resolved = true;
-    return point.start;
-  }
-  if (point.committed && *point.committed > *applied) {
-    return Fatal("state of " + at + " is behind its group: applied " + std::to_string(*applied) +
-                 ", committed offset " + std::to_string(*point.committed) +
-                 ": the store went back in time, or the group's offsets were moved by hand; "
-                 "restore the store, or set the group's offset to " +
-                 std::to_string(*applied) + " or below");
-  }
-  return *applied;
-}
-
 Result<StartedTask> TaskStart::Decide() const {
-  StartedTask started{.epoch = epoch_, .seq = (*acquired_)->seq, .from = {}};
+  RecoveryFacts facts{
+      .settings = settings_, .task = task_, .epoch = epoch_, .acquired = {}, .points = {}};
+  if (ports_->store) facts.acquired = **acquired_;
   for (const ingest::InputTopic& topic : task_->topics) {
     for (const commit::StartingPoint& point : **points_) {
-      if (point.topic != topic.topic) continue;
-      const Result<int64_t> from = DecideTopic(point, &started.store_from);
-      if (!from) return from.error();
-      started.from.push_back({topic.topic, *from});
+      if (point.topic == topic.topic) facts.points.push_back(point);
     }
   }
-  if (started.from.size() != task_->topics.size()) {
+  if (facts.points.size() != task_->topics.size()) {
     return Retriable("the broker did not say where partition " + std::to_string(task_->partition) +
                      " begins in every input topic");
   }
-  return started;
+  return Recover(facts);
 }
 
 }  // namespace millrace::lane

@@ -9,45 +9,55 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "lane/lane_settings.h"
+#include "lane/recovery.h"
 
 namespace millrace::lane {
 
-// Where a task begins, once its start is over.
-struct StartedTask {
-  commit::Epoch epoch;
-  uint64_t seq = 0;
-  Offsets from;             // per topic of the task, in order
-  bool store_from = false;  // `from` holds a resolved start that the store does not have yet
-};
-
-// Start of ownership: acquire the task in the store, look up the group's offsets, and decide where
-// to begin. With state that is `applied`, never the group's offset; without, it is the group's
-// offset; where there is neither, the resolved `start`. What cannot be explained is refused: no
-// `applied` where the group has an offset, or a group offset beyond `applied`.
+// Start of ownership: acquire the task in the store, end what a former owner may have open, look up
+// what is published, and decide where to begin (Recover).
+//
+// Exactly once, what is published counts only once no transaction of a former owner can change it:
+// the look-up waits for open ones, and a former owner that has not released the task is fenced by
+// its transactional id, at once if it did not release it, or when the look-up has waited for
+// kUnstableMax. After a fence the look-up is made again.
 class TaskStart {
  public:
   TaskStart(const LaneSettings* settings, const LanePorts* ports, const TaskAssignment* task)
       : settings_(settings), ports_(ports), task_(task) {}
 
-  void Begin(uint64_t request);  // both questions are on their way
+  // `next_request` numbers the questions of a lane. Nothing of this task may be in a transaction.
+  void Begin(uint64_t* next_request);
+  void Step(SteadyTime now);
   void OnAcquired(const commit::AcquireReply& reply);
   void OnLookup(const commit::StartReply& reply);
+  void OnFence(const commit::FenceReply& reply);
+
   // The outcome, once there is one. kRetriable: begin again later; kFatal: refuse the function.
   std::optional<Result<StartedTask>> outcome() const;
-  const commit::Epoch& epoch() const { return epoch_; }
+  SteadyTime NextDue() const { return fence_at_.value_or(SteadyTime::max()); }
 
  private:
+  bool transactional() const { return ports_->transactions != nullptr; }
+  void LookUp();
+  void Fence();
+  std::string OwnerToFence() const;
   Result<StartedTask> Decide() const;
-  Result<int64_t> DecideTopic(const commit::StartingPoint& point, bool* resolved) const;
-  std::optional<int64_t> AppliedOf(const std::string& topic) const;
 
   const LaneSettings* settings_;
   const LanePorts* ports_;
   const TaskAssignment* task_;
-  uint64_t request_ = 0;
+  uint64_t* next_request_ = nullptr;
   commit::Epoch epoch_;
   std::optional<Result<commit::Acquired>> acquired_;
+  uint64_t lookup_ = 0;  // the request that is waited for; 0: none
   std::optional<Result<std::vector<commit::StartingPoint>>> points_;
+  std::optional<SteadyTime> fence_at_;  // when a look-up has waited long enough
+  uint64_t fence_ = 0;                  // the request that is waited for; 0: none
+  std::optional<Error> fence_failed_;
+  std::string fenced_owner_;  // since Begin
+  // Who acquired before us and may have a transaction open; kept over attempts, because the next
+  // acquire finds ourselves.
+  std::string former_owner_;
 };
 
 }  // namespace millrace::lane

@@ -71,6 +71,10 @@ enum class OutcomeLabel { kDone, kRetry, kDrop, kDeadLetter, kFatal };
 inline constexpr size_t kOutcomeLabels = 5;
 enum class CommitLabel { kApplied, kFenced, kDiverged, kUnavailable, kRejected };
 inline constexpr size_t kCommitLabels = 5;
+enum class TransactionLabel { kCommitted, kAborted, kUnknown, kFenced, kRefused };
+inline constexpr size_t kTransactionLabels = 5;
+enum class RecoveryLabel { kWentBack, kRebuild, kEmpty, kOffsetReset, kRetention };
+inline constexpr size_t kRecoveryLabels = 5;
 
 // What one lane of one function has done. The lane's thread is the only writer; a scrape reads it
 // from another thread. The owner keeps it when the lane ends (totals of a function never go back)
@@ -84,6 +88,12 @@ struct alignas(64) LaneCounters {
   SingleWriterCounter outputs;           // acknowledged by the broker
   std::array<SingleWriterCounter, kCommitLabels> commits;
   SingleWriterCounter commit_effects;
+  std::array<SingleWriterCounter, kTransactionLabels> transactions;
+  std::array<SingleWriterCounter, kRecoveryLabels> recoveries;  // by what was missing
+  SingleWriterCounter events_rerun;
+  SingleWriterCounter outputs_suppressed;
+  SingleWriterCounter offsets_skipped;  // no longer retained
+  SingleWriterCounter repeats_dropped;  // by their millrace-id
   SingleWriterCounter state_cache_hits;
   SingleWriterCounter state_cache_misses;  // prefetched from the store
   SingleWriterCounter state_ondemand_reads;

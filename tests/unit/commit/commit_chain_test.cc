@@ -34,7 +34,7 @@ class CommitChainTest : public testing::Test {
 
   fakes::FakeDatabase database;
   fakes::FakeStore store{&database};
-  Chain chain{0, "e", 10, {{"in", 5}}};
+  Chain chain{0, "e", 10, 0, {{"in", 5}}};
 };
 
 TEST_F(CommitChainTest, UnitsFollowEachOtherFromTheStoredSeq) {

@@ -18,6 +18,8 @@ using testing::IsEmpty;
 using testing::SizeIs;
 
 const std::vector<Use> kUses = {{1, UseKind::kValue, "counts"}, {2, UseKind::kOutput, "out"}};
+// Of the second unit: the first one stored where the task begins.
+const std::string kReleasedNote = "2 mr.default.test.host.0 released";
 const TopicPartition kIn{"in", 0};
 
 int32_t Count(HandlerEvent& event) {
@@ -311,7 +313,7 @@ TEST_F(OwnershipTest, DrainCommitsWhatWasDoneAndReleasesWithItsOffsets) {
   EXPECT_EQ(Applied(), 3);
   const auto released = bench.lane->TakeReleased();
   ASSERT_THAT(released, SizeIs(1));
-  EXPECT_THAT(released[0].final_offsets, ElementsAre(PartitionOffset{kIn, 3}));
+  EXPECT_THAT(released[0].final_offsets, ElementsAre(PartitionOffset{kIn, 3, kReleasedNote}));
   EXPECT_TRUE(bench.lane->idle());
   EXPECT_EQ(bench.source.open_count, 0u);
 }
@@ -351,7 +353,7 @@ TEST_F(OwnershipTest, DrainDoesNotWaitForARetry) {
   ASSERT_TRUE(bench.Run());
   const auto released = bench.lane->TakeReleased();
   ASSERT_THAT(released, SizeIs(1));
-  EXPECT_THAT(released[0].final_offsets, ElementsAre(PartitionOffset{kIn, 1}));
+  EXPECT_THAT(released[0].final_offsets, ElementsAre(PartitionOffset{kIn, 1, kReleasedNote}));
   EXPECT_EQ(Stored(), "1");
 }
 

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lane/recovery.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "commit/published_note.h"
+
+namespace millrace::lane {
+namespace {
+
+using commit::PublishedNote;
+using commit::StartingPoint;
+
+class Recovery {
+ public:
+  explicit Recovery(const RecoveryFacts& facts) : facts_(facts) {
+    for (const StartingPoint& point : facts.points) {
+      const auto note = commit::NoteOf(point.metadata);
+      if (point.committed && note && (!note_ || note->seq > note_->seq)) note_ = note;
+      any_committed_ = any_committed_ || point.committed;
+    }
+  }
+
+  Result<StartedTask> Run() {
+    started_.epoch = facts_.epoch;
+    started_.seq_used = note_ ? note_->seq : 0;
+    const Status begun = facts_.acquired ? WithState() : WithoutState();
+    if (!begun) return begun.error();
+    if (const Status kept = CheckRetention(); !kept) return kept.error();
+    SortOutbox();
+    return std::move(started_);
+  }
+
+ private:
+  const LossPolicies& policies() const { return facts_.settings->policies; }
+  std::string At(const StartingPoint& point) const {
+    return point.topic + "/" + std::to_string(facts_.task->partition);
+  }
+
+  Status WithoutState() {
+    started_.seq = started_.seq_used;
+    for (const StartingPoint& point : facts_.points) {
+      started_.from.push_back({point.topic, point.committed.value_or(point.start)});
+    }
+    return {};
+  }
+
+  Status WithState() {
+    started_.seq = facts_.acquired->seq;
+    started_.published_seq = started_.seq_used;
+    if (facts_.acquired->applied.empty() && any_committed_) return StateLost();
+    if (Status checked = CheckPublished(); !checked) return checked;
+    for (const StartingPoint& point : facts_.points) {
+      if (Status decided = DecideTopic(point); !decided) return decided;
+    }
+    return {};
+  }
+
+  // The broker's offsets may never be behind what it has acknowledged to an owner.
+  Status CheckPublished() {
+    const uint64_t acknowledged = facts_.acquired->published_seq;
+    if (facts_.settings->delivery != Delivery::kExactlyOnce) return {};
+    if (acknowledged <= started_.published_seq) return {};
+    if (policies().on_offset_reset == OnOffsetReset::kFail) {
+      return Fatal(
+          "group " + facts_.settings->group + " has lost its offsets of partition " +
+          std::to_string(facts_.task->partition) + ": they tell of seq " +
+          std::to_string(started_.published_seq) + " (0: nothing), while seq " +
+          std::to_string(acknowledged) +
+          " had been published: offsets expired or were reset by hand; with on_offset_reset: "
+          "applied the function goes on from its state");
+    }
+    started_.published_seq = acknowledged;
+    Tell(RecoveryStatus::Kind::kOffsetReset,
+         "the group's offsets were lost or reset; the state "
+         "counts (on_offset_reset: applied)");
+    return {};
+  }
+
+  Status DecideTopic(const StartingPoint& point) {
+    const std::optional<int64_t> applied = AppliedOf(point.topic);
+    const size_t index = started_.from.size();
+    if (!applied && !point.committed) {
+      started_.store_from = true;
+      started_.from.push_back({point.topic, point.start});
+      return {};
+    }
+    if (!applied || (point.committed && *point.committed > *applied)) {
+      const bool went_back = applied && note_ && note_->seq > started_.seq;
+      if (went_back) {
+        RunAgain(index, *applied, *point.committed);
+      } else if (policies().on_offset_reset == OnOffsetReset::kFail) {
+        return Fatal(Unexplained(point, applied));
+      } else {
+        Tell(RecoveryStatus::Kind::kOffsetReset,
+             "the group's offset of " + At(point) + " is " + std::to_string(*point.committed) +
+                 ", applied is " + (applied ? std::to_string(*applied) : "none") +
+                 "; the state counts (on_offset_reset: applied)");
+      }
+    }
+    started_.store_from = started_.store_from || !applied;
+    started_.from.push_back({point.topic, applied.value_or(point.start)});
+    return {};
+  }
+
+  std::string Unexplained(const StartingPoint& point, std::optional<int64_t> applied) const {
+    if (!applied) {
+      return "state of " + At(point) + " is missing (applied: none), while group " +
+             facts_.settings->group + " has committed offset " + std::to_string(*point.committed) +
+             ": another store is configured, or the topic was added with offsets of its own; "
+             "delete the group's offsets of the topic, or set on_offset_reset: applied";
+    }
+    return "state of " + At(point) + " is behind its group: applied " + std::to_string(*applied) +
+           ", committed offset " + std::to_string(*point.committed) +
+           ", and the offset does not tell of a later unit: it was moved by hand; set the group's "
+           "offset to " +
+           std::to_string(*applied) + " or below, or set on_offset_reset: applied";
+  }
+
+  void RunAgain(size_t topic, int64_t from, int64_t published) {
+    started_.published.resize(facts_.points.size(), 0);
+    started_.published[topic] = published;
+    RecoveryStatus& told = Tell(
+        RecoveryStatus::Kind::kWentBack,
+        "the store went back in time: " + At(facts_.points[topic]) + " has applied " +
+            std::to_string(from) + " (seq " + std::to_string(started_.seq) + "), published is " +
+            std::to_string(published) + " (seq " + std::to_string(note_->seq) +
+            "); these events are run again, their outputs suppressed");
+    told.events_rerun += published - from;
+  }
+
+  Status StateLost() {
+    if (policies().on_state_loss == OnStateLoss::kFail) {
+      std::string lost;
+      for (const StartingPoint& point : facts_.points) {
+        if (!point.committed) continue;
+        lost += (lost.empty() ? "" : ", ") + At(point) + " (applied: none, committed offset " +
+                std::to_string(*point.committed) + ")";
+      }
+      return Fatal("state of " + lost + " is missing, while group " + facts_.settings->group +
+                   " has offsets: the store has lost the state, or another store is configured; "
+                   "restore it, or set on_state_loss: rebuild (from the input) or empty");
+    }
+    started_.store_from = true;
+    return policies().on_state_loss == OnStateLoss::kRebuild ? Rebuild() : BeginEmpty();
+  }
+
+  Status Rebuild() {
+    for (size_t i = 0; i < facts_.points.size(); ++i) {
+      const StartingPoint& point = facts_.points[i];
+      if (point.earliest > 0 && policies().on_retention_loss == OnRetentionLoss::kFail) {
+        return Fatal("state of " + At(point) + " cannot be rebuilt: the input begins at offset " +
+                     std::to_string(point.earliest) +
+                     ", earlier records are not retained any more; set on_retention_loss: skip to "
+                     "rebuild from what there is, or on_state_loss: empty");
+      }
+      started_.from.push_back({point.topic, point.earliest});
+      if (!point.committed) continue;
+      started_.published.resize(facts_.points.size(), 0);
+      started_.published[i] = *point.committed;
+      RecoveryStatus& told =
+          Tell(RecoveryStatus::Kind::kRebuild,
+               "the state was lost: " + At(point) + " is rebuilt from offset " +
+                   std::to_string(point.earliest) + ", outputs below " +
+                   std::to_string(*point.committed) + " suppressed (on_state_loss: rebuild)");
+      told.events_rerun += *point.committed - point.earliest;
+    }
+    return {};
+  }
+
+  Status BeginEmpty() {
+    for (const StartingPoint& point : facts_.points) {
+      started_.from.push_back({point.topic, point.committed.value_or(point.start)});
+      Tell(RecoveryStatus::Kind::kEmpty, "the state was lost: " + At(point) +
+                                             " goes on from offset " +
+                                             std::to_string(started_.from.back().offset) +
+                                             " with empty state (on_state_loss: empty)");
+    }
+    return {};
+  }
+
+  Status CheckRetention() {
+    for (size_t i = 0; i < facts_.points.size(); ++i) {
+      const StartingPoint& point = facts_.points[i];
+      int64_t& from = started_.from[i].offset;
+      if (from >= point.earliest) continue;
+      const std::string lost = At(point) + " begins at offset " + std::to_string(point.earliest) +
+                               ", the function is at " + std::to_string(from) + ": " +
+                               std::to_string(point.earliest - from) +
+                               " offsets are no longer retained";
+      if (policies().on_retention_loss == OnRetentionLoss::kFail) {
+        return Fatal(lost +
+                     "; with on_retention_loss: skip the function goes on with what there "
+                     "is");
+      }
+      Tell(RecoveryStatus::Kind::kRetention, lost + " and are skipped (on_retention_loss: skip)")
+          .offsets_skipped += point.earliest - from;
+      from = point.earliest;
+      started_.store_from = true;
+    }
+    return {};
+  }
+
+  void SortOutbox() {
+    if (!facts_.acquired) return;
+    for (const commit::Publication& entry : facts_.acquired->outbox) {
+      if (entry.seq <= started_.published_seq) {
+        started_.trimmed.push_back(entry.seq);
+      } else {
+        started_.unpublished.push_back(std::make_shared<commit::Publication>(entry));
+      }
+    }
+  }
+
+  std::optional<int64_t> AppliedOf(const std::string& topic) const {
+    for (const TopicOffset& applied : facts_.acquired->applied) {
+      if (applied.topic == topic) return applied.offset;
+    }
+    return std::nullopt;
+  }
+
+  RecoveryStatus& Tell(RecoveryStatus::Kind kind, const std::string& text) {
+    if (!started_.recovery) started_.recovery = RecoveryStatus{.kind = kind, .text = {}};
+    std::string& all = started_.recovery->text;
+    all += (all.empty() ? "" : "; ") + text;
+    return *started_.recovery;
+  }
+
+  const RecoveryFacts& facts_;
+  std::optional<PublishedNote> note_;  // the newest
+  bool any_committed_ = false;
+  StartedTask started_;
+};
+
+}  // namespace
+
+Result<StartedTask> Recover(const RecoveryFacts& facts) { return Recovery(facts).Run(); }
+
+}  // namespace millrace::lane
