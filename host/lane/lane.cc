@@ -155,12 +155,14 @@ void Lane::CommitGroupOffsets(SteadyTime now) {
   std::vector<PartitionOffset> changed;
   for (const auto& [partition, task] : tasks_) {
     if (!task->has_applied()) continue;
-    for (const TopicOffset& applied : task->applied()) {
+    for (size_t i = 0; i < task->applied().size(); ++i) {
+      const TopicOffset& applied = task->applied()[i];
       const TopicPartition at{applied.topic, partition};
+      const int64_t offset = task->AtLeastPublished(i, applied.offset);
       const auto [known, is_new] = group_offsets_.try_emplace(at, -1);
-      if (known->second == applied.offset) continue;
-      known->second = applied.offset;
-      changed.push_back({at, applied.offset, commit::TextOf(task->note())});
+      if (known->second == offset) continue;
+      known->second = offset;
+      changed.push_back({at, offset, commit::TextOf(task->note())});
     }
   }
   if (!changed.empty()) shared_->ports.group->Commit(changed);

@@ -87,6 +87,8 @@ class LaneTask {
   const Offsets& applied() const { return applied_; }
   // What the group is told of `applied` while the task is owned.
   commit::PublishedNote note() const;
+  // What is published of a topic (by index) when events below `applied` are applied.
+  int64_t AtLeastPublished(size_t topic, int64_t applied) const;
   // What the group is told when the task is released; empty: nothing can be said.
   std::vector<PartitionOffset> FinalOffsets() const;
   bool retrying() const;
@@ -142,7 +144,8 @@ class LaneTask {
   Offsets applied_;
   bool has_applied_ = false;
   uint64_t applied_seq_ = 0;
-  bool released_clean_ = false;  // with everything applied also published
+  std::vector<int64_t> published_;  // per topic, before this ownership; empty: not above applied
+  bool released_clean_ = false;     // with everything applied also published
   std::unique_ptr<Ownership> own_;
 };
 

@@ -37,7 +37,6 @@ struct LaneTask::Ownership {
         handler(&lane->settings, &lane->ports, task, state.get()),
         chain(task->partition, started.epoch, started.seq, started.seq_used, started.from),
         outbox(&lane->settings.outputs),
-        published(started.published),
         recovery(started.recovery) {}
 
   // No event runs after this: drops what was fetched, keeps what was done.
@@ -82,8 +81,7 @@ struct LaneTask::Ownership {
   uint64_t number = 0;          // tells the ownerships of a lane apart
   commit::OutboxWriter outbox;  // outputs of the open unit, if they are published after it
   commit::PublishQueue publishing;
-  bool refused = false;            // an output by its topic: nothing more can be published
-  std::vector<int64_t> published;  // per topic; empty: no event is run again
+  bool refused = false;  // an output by its topic: nothing more can be published
   std::optional<RecoveryStatus> recovery;
   std::deque<PreparedBatch> batches;
   std::vector<PreparedBatch> spare;  // emptied, kept for their capacity

@@ -50,11 +50,10 @@ class Recovery {
     started_.seq = facts_.acquired->seq;
     started_.published_seq = started_.seq_used;
     if (facts_.acquired->applied.empty() && any_committed_) return StateLost();
-    if (Status checked = CheckPublished(); !checked) return checked;
     for (const StartingPoint& point : facts_.points) {
       if (Status decided = DecideTopic(point); !decided) return decided;
     }
-    return {};
+    return CheckPublished();
   }
 
   // The broker's offsets may never be behind what it has acknowledged to an owner.
@@ -87,7 +86,9 @@ class Recovery {
       return {};
     }
     if (!applied || (point.committed && *point.committed > *applied)) {
-      const bool went_back = applied && note_ && note_->seq > started_.seq;
+      // Our own offsets carry a note: the store went back behind it, now or in an ownership before,
+      // which did not get as far as the offset again.
+      const bool went_back = applied && commit::NoteOf(point.metadata);
       if (went_back) {
         RunAgain(index, *applied, *point.committed);
       } else if (policies().on_offset_reset == OnOffsetReset::kFail) {
@@ -113,7 +114,7 @@ class Recovery {
     }
     return "state of " + At(point) + " is behind its group: applied " + std::to_string(*applied) +
            ", committed offset " + std::to_string(*point.committed) +
-           ", and the offset does not tell of a later unit: it was moved by hand; set the group's "
+           ", and the offset is none of ours: it was moved by hand; set the group's "
            "offset to " +
            std::to_string(*applied) + " or below, or set on_offset_reset: applied";
   }
@@ -205,12 +206,30 @@ class Recovery {
   void SortOutbox() {
     if (!facts_.acquired) return;
     for (const commit::Publication& entry : facts_.acquired->outbox) {
-      if (entry.seq <= started_.published_seq) {
+      if (entry.seq <= started_.published_seq || Covered(entry)) {
         started_.trimmed.push_back(entry.seq);
       } else {
         started_.unpublished.push_back(std::make_shared<commit::Publication>(entry));
       }
     }
+    // Units without outputs have no entry: how far they came is still to be told.
+    const uint64_t last =
+        started_.unpublished.empty() ? started_.published_seq : started_.unpublished.back()->seq;
+    if (facts_.settings->delivery == Delivery::kExactlyOnce && started_.seq > last) {
+      started_.unpublished.push_back(std::make_shared<commit::Publication>(
+          commit::Publication{.seq = started_.seq, .applied = started_.from, .packed = {}}));
+    }
+  }
+
+  // Every event of it lies below what our own offsets say is published.
+  bool Covered(const commit::Publication& entry) const {
+    return std::all_of(entry.applied.begin(), entry.applied.end(), [&](const TopicOffset& applied) {
+      return std::any_of(
+          facts_.points.begin(), facts_.points.end(), [&](const StartingPoint& point) {
+            return point.topic == applied.topic && point.committed.value_or(-1) >= applied.offset &&
+                   commit::NoteOf(point.metadata);
+          });
+    });
   }
 
   std::optional<int64_t> AppliedOf(const std::string& topic) const {

@@ -41,11 +41,12 @@ struct RecoveryFacts {
 // Decides where to begin. With state that is `applied`, never the group's offset; without, it is
 // the group's offset; where there is neither, the resolved `start`.
 //
-//   the store is behind what is published, by the note's seq   it went back in time: events are run
-//                                                              again, their outputs suppressed
-//   no `applied`, but the group has offsets                    on_state_loss
-//   the group's offset does not fit, and no seq explains it    on_offset_reset
-//   `from` is no longer retained                               on_retention_loss
+//   `applied` is behind an offset with our note   the store went back in time: events are run
+//                                                 again, their outputs suppressed
+//   no `applied`, but the group has offsets       on_state_loss
+//   an offset that is not ours is ahead, or ours  on_offset_reset
+//   are gone
+//   `from` is no longer retained                  on_retention_loss
 //
 // kFatal: a policy says fail; the message has both numbers and the way out.
 Result<StartedTask> Recover(const RecoveryFacts& facts);

@@ -29,13 +29,22 @@ std::vector<PartitionOffset> LaneTask::FinalOffsets() const {
   commit::PublishedNote note = this->note();
   note.released = true;
   std::vector<PartitionOffset> offsets;
-  for (const TopicOffset& applied : applied_) {
-    offsets.push_back({{applied.topic, task_.partition}, applied.offset, commit::TextOf(note)});
+  for (size_t i = 0; i < applied_.size(); ++i) {
+    offsets.push_back({{applied_[i].topic, task_.partition},
+                       AtLeastPublished(i, applied_[i].offset),
+                       commit::TextOf(note)});
   }
   return offsets;
 }
 
+// While events are run again, what was published before stays published: an offset that went back
+// would have the next owner write their outputs once more.
+int64_t LaneTask::AtLeastPublished(size_t topic, int64_t applied) const {
+  return topic < published_.size() ? std::max(published_[topic], applied) : applied;
+}
+
 Status LaneTask::TakeOverOutbox(const StartedTask& started) {
+  published_ = started.published;
   own_->chain.Published(started.published_seq, started.trimmed);
   if (lane_->exactly_once()) {
     for (const auto& entry : started.unpublished) own_->publishing.Push(entry);
@@ -88,8 +97,10 @@ void LaneTask::TakePublications(size_t bytes_max, commit::TransactionRequest* re
   const commit::PublishedNote note{
       .seq = last->seq, .owner = lane_->settings.owner, .released = false};
   const std::string metadata = commit::TextOf(note);
-  for (const TopicOffset& applied : last->applied) {
-    request->offsets.push_back({{applied.topic, task_.partition}, applied.offset, metadata});
+  for (size_t i = 0; i < last->applied.size(); ++i) {
+    const TopicOffset& applied = last->applied[i];
+    request->offsets.push_back(
+        {{applied.topic, task_.partition}, AtLeastPublished(i, applied.offset), metadata});
   }
 }
 

@@ -218,7 +218,7 @@ Slice LaneTask::OutputId(const ingest::InputEvent& event, uint32_t index) {
 Status LaneTask::Publish(const ingest::InputEvent& event, uint32_t index) {
   effects::EmitBuffer& emits = own_->handler.emits();
   const bool published_before =
-      !own_->published.empty() && event.record->offset < own_->published[event.topic];
+      !published_.empty() && event.record->offset < published_[event.topic];
   for (const effects::Emitted* emitted = emits.Next(index); emitted; emitted = emits.Next(index)) {
     if (published_before) {
       ++own_->recovery->outputs_suppressed;

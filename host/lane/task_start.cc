@@ -21,7 +21,6 @@ void TaskStart::Begin(uint64_t* next_request) {
   fence_ = 0;
   fence_at_.reset();
   fence_failed_.reset();
-  fenced_owner_.clear();
   if (!transactional() || !ports_->store) LookUp();
   if (!ports_->store) {
     acquired_ = commit::Acquired{};
@@ -88,7 +87,9 @@ std::string TaskStart::OwnerToFence() const {
     const bool released = newest && newest->released && newest->owner == former_owner_;
     return released ? "" : former_owner_;
   }
-  if (ports_->store || !newest || newest->released) return "";
+  // Without a store, or with one that has lost the task, the note alone tells of an owner.
+  const bool known = ports_->store && !(*acquired_)->former_owner.empty();
+  if (known || !newest || newest->released) return "";
   const bool ended = newest->owner == settings_->owner || newest->owner == fenced_owner_;
   return ended ? "" : newest->owner;
 }

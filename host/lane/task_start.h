@@ -54,7 +54,9 @@ class TaskStart {
   std::optional<SteadyTime> fence_at_;  // when a look-up has waited long enough
   uint64_t fence_ = 0;                  // the request that is waited for; 0: none
   std::optional<Error> fence_failed_;
-  std::string fenced_owner_;  // since Begin
+  // By us, under this assignment: it can commit nothing for the task any more. Without this two
+  // hosts that each find the other's note would fence each other for ever.
+  std::string fenced_owner_;
   // Who acquired before us and may have a transaction open; kept over attempts, because the next
   // acquire finds ourselves.
   std::string former_owner_;

@@ -34,6 +34,7 @@ class FakeDatabase {
   bool keeps_outbox = true;
   std::optional<std::string> rejects;  // writes are refused for this reason
   uint64_t commits_applied = 0;
+  uint64_t superseded_commits = 0;  // applied though another owner had acquired: never, if checked
 
   StoredTask& task(int32_t partition) { return tasks_[partition]; }
   bool has(int32_t partition) const { return tasks_.contains(partition); }
@@ -104,6 +105,7 @@ class FakeDatabase {
     if (checks_epoch && task.epoch != commit.epoch) return commit::CommitResult::kFenced;
     if (checks_seq && task.seq != commit.expected_seq) return commit::CommitResult::kDiverged;
     if (rejects) return commit::CommitResult::kRejected;
+    if (task.epoch != commit.epoch) ++superseded_commits;
     for (const Commit::Write& write : commit.writes) ApplyWrite(&task, write);
     for (const TopicOffset& applied : commit.applied) task.applied[applied.topic] = applied.offset;
     task.seq = commit.seq;

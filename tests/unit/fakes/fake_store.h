@@ -29,7 +29,8 @@ class FakeStore final : public commit::CommitStore, public state::StateReader {
   uint64_t items_read = 0;  // of StartRead
   uint64_t reads_now = 0;   // blocking ones
   uint64_t acquires = 0;
-  std::vector<FakeDatabase::Commit> commits;  // as sent, in order
+  bool keeps_commits = true;
+  std::vector<FakeDatabase::Commit> commits;  // as sent, in order, if kept
 
   // --- The server's side.
   void Execute(size_t count = SIZE_MAX) {
@@ -47,6 +48,8 @@ class FakeStore final : public commit::CommitStore, public state::StateReader {
   }
   size_t outstanding() const { return requests_.size(); }
   size_t executed() const { return executed_; }
+  size_t commits_unexecuted() const { return CommitsIn(executed_, requests_.size()); }
+  size_t commits_unanswered() const { return CommitsIn(0, executed_); }  // their replies
 
   void Disconnect() {
     connected_ = false;
@@ -101,7 +104,7 @@ class FakeStore final : public commit::CommitStore, public state::StateReader {
       commit.writes.push_back({write.kind, write.state, std::string(write.key.view()),
                                std::string(write.field.view()), std::string(write.value.view())});
     }
-    commits.push_back(commit);
+    if (keeps_commits) commits.push_back(commit);
     Send(std::move(commit));
   }
   bool PollCommit(commit::CommitReply* reply) override { return Take(&committed_, reply); }
@@ -159,6 +162,14 @@ class FakeStore final : public commit::CommitStore, public state::StateReader {
     commit::AcquireReply acquired;
     state::ReadReply read;
   };
+
+  size_t CommitsIn(size_t from, size_t to) const {
+    size_t count = 0;
+    for (; from < to; ++from) {
+      count += std::holds_alternative<FakeDatabase::Commit>(requests_[from].ask) ? 1 : 0;
+    }
+    return count;
+  }
 
   void Send(Ask ask) {
     Request request(std::move(ask));

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace millrace::sim {
+
+// The rows of the crash table (docs/guarantees.md), counted by how often the schedules hit them.
+enum class Row {
+  kBeforeStore,
+  kReplyLost,
+  kBeforePublished,
+  kAfterPublished,
+  kZombie,
+  kStoreWentBack,
+  kStoreLost,
+  kOffsetsReset,
+  kRetention,
+  kPartitionCount,
+  kTransactionTimesOut,
+};
+inline constexpr size_t kRows = 11;
+inline constexpr std::array<std::string_view, kRows> kRowNames = {
+    "crash before the store got the commit",
+    "the store applied it, the reply is lost",
+    "crash after the store, before or inside the transaction",
+    "crash after the transaction, before anything else",
+    "zombie goes on",
+    "the store went back in time behind what is published",
+    "the store lost everything",
+    "the group's offsets were reset",
+    "retention passed applied",
+    "the partition count changed",
+    "a transaction call times out"};
+
+struct RowCounts {
+  std::array<uint64_t, kRows> hits{};
+  void Hit(Row row) { ++hits[static_cast<size_t>(row)]; }
+  void Add(const RowCounts& other) {
+    for (size_t i = 0; i < kRows; ++i) hits[i] += other.hits[i];
+  }
+};
+
+}  // namespace millrace::sim
