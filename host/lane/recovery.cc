@@ -62,13 +62,11 @@ class Recovery {
     if (facts_.settings->delivery != Delivery::kExactlyOnce) return {};
     if (acknowledged <= started_.published_seq) return {};
     if (policies().on_offset_reset == OnOffsetReset::kFail) {
-      return Fatal(
-          "group " + facts_.settings->group + " has lost its offsets of partition " +
-          std::to_string(facts_.task->partition) + ": they tell of seq " +
-          std::to_string(started_.published_seq) + " (0: nothing), while seq " +
-          std::to_string(acknowledged) +
-          " had been published: offsets expired or were reset by hand; with on_offset_reset: "
-          "applied the function goes on from its state");
+      return Fatal("group " + facts_.settings->group + " has lost its offsets of partition " +
+                   std::to_string(facts_.task->partition) + ": they tell of seq " +
+                   std::to_string(started_.published_seq) + " (0: nothing), while seq " +
+                   std::to_string(acknowledged) +
+                   " had been published: offsets expired or were reset by hand");
     }
     started_.published_seq = acknowledged;
     Tell(RecoveryStatus::Kind::kOffsetReset,
@@ -110,13 +108,13 @@ class Recovery {
       return "state of " + At(point) + " is missing (applied: none), while group " +
              facts_.settings->group + " has committed offset " + std::to_string(*point.committed) +
              ": another store is configured, or the topic was added with offsets of its own; "
-             "delete the group's offsets of the topic, or set on_offset_reset: applied";
+             "restore the store, or delete the group's offsets of the topic";
     }
     return "state of " + At(point) + " is behind its group: applied " + std::to_string(*applied) +
            ", committed offset " + std::to_string(*point.committed) +
-           ", and the offset is none of ours: it was moved by hand; set the group's "
-           "offset to " +
-           std::to_string(*applied) + " or below, or set on_offset_reset: applied";
+           ": the store went back in time, or the group's offsets were moved by hand; restore the "
+           "store, or set the group's offset to " +
+           std::to_string(*applied) + " or below";
   }
 
   void RunAgain(size_t topic, int64_t from, int64_t published) {
@@ -141,7 +139,7 @@ class Recovery {
       }
       return Fatal("state of " + lost + " is missing, while group " + facts_.settings->group +
                    " has offsets: the store has lost the state, or another store is configured; "
-                   "restore it, or set on_state_loss: rebuild (from the input) or empty");
+                   "restore it, or delete the group's offsets to begin anew");
     }
     started_.store_from = true;
     return policies().on_state_loss == OnStateLoss::kRebuild ? Rebuild() : BeginEmpty();
@@ -153,8 +151,7 @@ class Recovery {
       if (point.earliest > 0 && policies().on_retention_loss == OnRetentionLoss::kFail) {
         return Fatal("state of " + At(point) + " cannot be rebuilt: the input begins at offset " +
                      std::to_string(point.earliest) +
-                     ", earlier records are not retained any more; set on_retention_loss: skip to "
-                     "rebuild from what there is, or on_state_loss: empty");
+                     ", earlier records are not retained any more");
       }
       started_.from.push_back({point.topic, point.earliest});
       if (!point.committed) continue;
@@ -191,9 +188,7 @@ class Recovery {
                                std::to_string(point.earliest - from) +
                                " offsets are no longer retained";
       if (policies().on_retention_loss == OnRetentionLoss::kFail) {
-        return Fatal(lost +
-                     "; with on_retention_loss: skip the function goes on with what there "
-                     "is");
+        return Fatal(lost + "; to begin anew, delete its state and the group's offsets");
       }
       Tell(RecoveryStatus::Kind::kRetention, lost + " and are skipped (on_retention_loss: skip)")
           .offsets_skipped += point.earliest - from;

@@ -259,7 +259,7 @@ void Schedule::ResetOffsets() {
   LossPolicies fail = policies;
   fail.on_offset_reset = OnOffsetReset::kFail;
   StartAll(fail, kTasks);
-  if (seen) Refuses("on_offset_reset: applied");
+  if (seen) Refuses(forward ? "is behind its group" : "has lost its offsets");
   CrashAll();
   SettleBroker();
   settings_.policies = policies;
