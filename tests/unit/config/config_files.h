@@ -71,10 +71,7 @@ class ConfigTest : public ::testing::Test {
   std::string folder_;
 };
 
-// tests/unit/config of the source tree is three folders below its top.
-inline std::filesystem::path SourceTree() {
-  return std::filesystem::path(__FILE__).parent_path() / "../../..";
-}
+inline std::filesystem::path SourceTree() { return MILLRACE_SOURCE_DIR; }
 
 inline std::string ReadWhole(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);

@@ -99,8 +99,7 @@ TEST(Exposition, LabelsThatHoldQuotesAreEscaped) {
 
 // docs/metrics.md: table rows "| `name` | kind | labels | meaning |".
 TEST(MetricsDocs, ListExactlyTheSeriesRendered) {
-  const auto root = std::filesystem::path(__FILE__).parent_path() / "../../..";
-  std::ifstream docs(root / "docs/metrics.md");
+  std::ifstream docs(std::filesystem::path(MILLRACE_SOURCE_DIR) / "docs/metrics.md");
   ASSERT_TRUE(docs) << "docs/metrics.md is missing";
   std::set<std::string> documented;
   for (std::string line; std::getline(docs, line);) {
