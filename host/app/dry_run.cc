@@ -115,9 +115,15 @@ std::optional<http::InvokeError> DryRun::Prepare(const http::InvokeEvent& event,
     return Unfit("'" + topic + "' is no input topic of the function; the first is " +
                  topics.front());
   }
-  prepared->partition_count = runner_->PartitionCount(topic).value_or(0);
+  const std::optional<int32_t> count = runner_->PartitionCount(topic);
+  if (!count) {  // a guess would show the state of another task, or none
+    return http::InvokeError{http::InvokeErrorKind::kUnavailable,
+                             "the broker has not told yet how many partitions topic " + topic +
+                                 " has; /readyz says what is wrong if it stays so"};
+  }
+  prepared->partition_count = *count;
   prepared->partition_given = event.partition.has_value();
-  if (prepared->partition_count > 0 && event.partition.value_or(0) >= prepared->partition_count) {
+  if (event.partition.value_or(0) >= *count) {
     return Unfit("partition " + std::to_string(*event.partition) + " of " + topic + ": it has " +
                  std::to_string(prepared->partition_count));
   }
@@ -143,7 +149,6 @@ std::vector<int32_t> DryRun::Candidates(const Slice& key, int32_t count) const {
       candidates.push_back(partition);
     }
   };
-  if (count <= 0) return {0};
   if (!key.is_null()) {
     boost::crc_32_type crc;
     crc.process_bytes(key.data(), key.size());

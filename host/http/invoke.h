@@ -79,7 +79,7 @@ enum class InvokeErrorKind {
   kRefused,          // 409: the function will not run until somebody changes something
   kNotRunning,       // 503: starting, stopping or stopped
   kBusy,             // 503: too many invocations are waiting
-  kUnavailable,      // 503: the store did not answer
+  kUnavailable,      // 503: the store or the broker did not answer
 };
 
 // The handler did not run.

@@ -43,9 +43,12 @@ class Invoke(StackTest):
         for name in ("slow", "outcomes", "wrong_major"):
             self.server.put_library(hostile(name), name)
         self.server.start()
+        # A task that is taken over writes its new epoch, and the former host was killed.
         for name in ("counts", "echo", "slow", "outcomes"):
-            self.server.wait_state(name, "running")
+            wait_until(lambda: self.server.partitions(name) == list(range(PARTITIONS)),
+                       f"{name} has all its tasks")
         self.wait_all_applied("counts", "in")
+        wait_until(lambda: self.committed_by("counts", "in") == self.ends("in"), "all is committed")
 
     def command(self, *arguments: str):
         return run("invoke", "--server", f"127.0.0.1:{self.server.port}", *arguments)
