@@ -37,6 +37,8 @@ void OnDelivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
 struct Producer {
   explicit Producer(const ClientOptions& options, const std::string& transactional_id = "") {
     ConfBuilder conf(options.properties);
+    // A broker that has just started makes a producer send again: each record once, in order.
+    conf.Set("enable.idempotence", "true");
     if (!transactional_id.empty()) conf.Set("transactional.id", transactional_id);
     rd_kafka_conf_set_dr_msg_cb(conf.get(), OnDelivery);
     client = std::move(*Client::Create(RD_KAFKA_PRODUCER, std::move(conf), options, &failed));
