@@ -38,6 +38,8 @@ std::vector<CatalogEvent> FunctionDirectory::Poll() {
     for (const Change& change : watch_->Poll()) Take(change);
   }
   ReadLibraries();
+  // What is wanted has just been marked as used.
+  if (!std::exchange(cache_cleaned_, true)) cache_.RemoveUnused();
   return catalog_.Reconcile();
 }
 

@@ -61,6 +61,7 @@ class FunctionDirectory {
   std::unique_ptr<DirectoryWatch> watch_;
   LibraryCache cache_;
   Catalog catalog_;
+  bool cache_cleaned_ = false;       // by the first Poll
   std::set<std::string> elsewhere_;  // libraries outside the directory, as given to the watch
 };
 

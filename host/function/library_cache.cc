@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -67,6 +68,20 @@ Status CheckKind(const struct stat& info, const std::string& path) {
   return {};
 }
 
+// Never waits; false when somebody else's lock is in the way. A file system without locks has only
+// the age of the copies to go by.
+bool Lock(int folder, int kind) {
+  return ::flock(folder, kind | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+}
+
+// <sha256>.so, or that and the six letters of a file that was being written.
+bool IsCopyName(std::string_view name) {
+  constexpr size_t kHash = 64;
+  if (name.size() < kHash || name.find_first_not_of("0123456789abcdef") != kHash) return false;
+  const std::string_view ending = name.substr(kHash);
+  return ending == ".so" || (ending.starts_with(".so.") && ending.size() == 10);
+}
+
 }  // namespace
 
 Result<LibraryBytes> ReadLibrary(const std::string& path) {
@@ -105,9 +120,15 @@ Result<std::string> LibraryCache::Store(const LibraryBytes& library) {
   }
   if (code) return Retriable(directory_ + ": cache_dir cannot be made: " + code.message());
 
+  const UniqueFd folder(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return Retriable(SystemText(directory_ + ": cache_dir cannot be opened", errno));
+  if (!Lock(folder.get(), LOCK_SH))
+    return Retriable(directory_ + ": another host removes unused copies from cache_dir");
   const std::string path = (directory / (library.sha256 + ".so")).string();
-  if (auto existing = ReadLibrary(path); existing && existing->sha256 == library.sha256)
-    return path;
+  if (auto existing = ReadLibrary(path); existing && existing->sha256 == library.sha256) {
+    // One that is somebody else's and cannot be marked is replaced by our own.
+    if (::utimensat(AT_FDCWD, path.c_str(), nullptr, 0) == 0) return path;
+  }
 
   std::string temporary = path + ".XXXXXX";
   UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));
@@ -121,9 +142,28 @@ Result<std::string> LibraryCache::Store(const LibraryBytes& library) {
     ::unlink(temporary.c_str());
     return written.error();
   }
-  UniqueFd folder(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder) ::fsync(folder.get());
+  ::fsync(folder.get());
   return path;
+}
+
+int LibraryCache::RemoveUnused() {
+  namespace fs = std::filesystem;
+  const UniqueFd folder(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder || !Lock(folder.get(), LOCK_EX)) return 0;
+  const auto used_after = fs::file_time_type::clock::now() - kUnusedAfter;
+  int removed = 0;
+  std::error_code code;
+  for (fs::directory_iterator entry(directory_, code), end; !code && entry != end;
+       entry.increment(code)) {
+    if (removed == kRemovalsMax) break;
+    std::error_code ignored;
+    if (!IsCopyName(entry->path().filename().string())) continue;
+    if (entry->symlink_status(ignored).type() != fs::file_type::regular) continue;
+    const auto used = entry->last_write_time(ignored);
+    if (ignored || used > used_after) continue;
+    if (fs::remove(entry->path(), ignored)) ++removed;
+  }
+  return removed;
 }
 
 }  // namespace millrace::function

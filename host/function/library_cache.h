@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -31,15 +32,25 @@ inline constexpr int64_t kLibraryBytesMax = int64_t{256} << 20;
 // Private copies of libraries, named by their hash, in a directory of our own. Only these are
 // loaded, so nothing that happens to a user's file reaches running code, and the loader never takes
 // a new library for an old one. Copies are complete or absent (temporary file, fsync, rename), so
-// several hosts may share the directory. Nothing is ever deleted here. Blocks on the disk; any
-// thread, one call at a time per object.
+// several hosts may share the directory. Blocks on the disk; any thread, one call at a time per
+// object.
 class LibraryCache {
  public:
+  static constexpr std::chrono::hours kUnusedAfter{24};
+  static constexpr int kRemovalsMax = 256;  // per call, so that a start stays quick
+
   explicit LibraryCache(std::string directory) : directory_(std::move(directory)) {}
 
   // The path of the copy, made if need be. A copy that exists is used only if its bytes still have
-  // the hash; a damaged one is replaced. kRetriable when the directory cannot be written.
+  // the hash; a damaged one is replaced. Its time of change is now: that marks it as used.
+  // kRetriable when the directory cannot be written, or somebody removes copies at the moment.
   Result<std::string> Store(const LibraryBytes& library);
+
+  // Removes copies, and what writers that were killed left, which nobody has asked for since
+  // kUnusedAfter; says how many. Never one that a host is about to load: it marked it as used,
+  // under a lock on the directory, which keeps this call out. One that a host loaded long ago may
+  // go: what is mapped lives on without its name. What cannot be removed stays, silently.
+  int RemoveUnused();
 
  private:
   std::string directory_;

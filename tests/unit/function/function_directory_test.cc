@@ -115,5 +115,21 @@ TEST_F(FunctionsDir, LibraryElsewhereAndFunctionsOfTheMainConfigurationAreServed
   EXPECT_EQ(Hash(event), other_);
 }
 
+TEST_F(FunctionsDir, FirstLookRemovesCopiesThatNobodyUsesAndKeepsWhatIsWanted) {
+  const std::string cache = directory_ / "cache";
+  fs::create_directory(cache);
+  const std::string unused = cache + "/" + std::string(64, 'a') + ".so";
+  const std::string wanted = cache + "/" + good_ + ".so";
+  WriteFile(unused, "old");
+  fs::copy_file(TestLibrary("good"), wanted);
+  for (const std::string& copy : {unused, wanted})
+    fs::last_write_time(copy, fs::file_time_type::clock::now() - 2 * LibraryCache::kUnusedAfter);
+  WriteFile(*this / "f.so", ReadFile(TestLibrary("good")));
+  WriteFile(*this / "f.yaml", "f f.so");
+  EXPECT_EQ(Next().kind, Kind::kStarted);
+  EXPECT_FALSE(fs::exists(unused));
+  EXPECT_TRUE(fs::exists(wanted));
+}
+
 }  // namespace
 }  // namespace millrace::function
