@@ -2,6 +2,9 @@
 #include "app/invocations.h"
 
 #include <utility>
+#include <vector>
+
+#include "base/clock.h"
 
 namespace millrace::app {
 
@@ -12,94 +15,91 @@ namespace {
 
 constexpr Millis kForgetEvery{1'000};
 
+InvokeError HostStops() { return {InvokeErrorKind::kNotRunning, "the host stops"}; }
+
 }  // namespace
 
-Invocations::Invocations(const Host* host, StoreFactory stores, const Clock* clock)
-    : host_(host), stores_(std::move(stores)), clock_(clock), thread_([this] { Run(); }) {}
-
 Invocations::~Invocations() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  changed_.notify_all();
-  thread_.join();
-  for (Waiting& waiting : waiting_) {
-    waiting.callback(InvokeError{InvokeErrorKind::kNotRunning, "the host stops"});
-  }
+  Stop();
+  // No worker is added or removed any more, and one that ends takes the mutex.
+  for (const auto& [function, worker] : workers_) worker->thread.join();
 }
 
 void Invocations::Add(http::InvokeRequest request, http::InvokeCallback callback) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (waiting_.size() < kWaitingMax) {
-      waiting_.push_back({std::move(request), std::move(callback)});
-      changed_.notify_all();
-      return;
-    }
+  if (!functions_->Has(request.function)) {
+    return callback(InvokeError{InvokeErrorKind::kUnknownFunction,
+                                "there is no function '" + request.function + "'"});
   }
-  callback(InvokeError{InvokeErrorKind::kBusy,
-                       std::to_string(kWaitingMax) + " invocations are waiting already"});
+  Waiting waiting{.event = std::move(request.event), .callback = std::move(callback)};
+  if (auto refused = Enqueue(request.function, &waiting)) waiting.callback(*std::move(refused));
 }
 
-void Invocations::Run() {
+std::optional<InvokeError> Invocations::Enqueue(const std::string& function, Waiting* waiting) {
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return HostStops();
+  std::erase_if(workers_, [](const auto& entry) {
+    if (!entry.second->ended) return false;
+    entry.second->thread.join();
+    return true;
+  });
+  std::unique_ptr<Worker>& worker = workers_[function];
+  if (!worker) {
+    worker = std::make_unique<Worker>();
+    worker->thread = std::thread(&Invocations::Run, this, function, worker.get());
+  }
+  if (worker->waiting.size() >= kWaitingMax) {
+    return InvokeError{InvokeErrorKind::kBusy, std::to_string(kWaitingMax) + " invocations of " +
+                                                   function + " are waiting already"};
+  }
+  worker->waiting.push_back(std::move(*waiting));
+  worker->changed.notify_one();
+  return std::nullopt;
+}
+
+void Invocations::Run(const std::string& function, Worker* worker) {
+  const std::unique_ptr<FunctionInvoker> invoker = functions_->Make(function);
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait_for(lock, kForgetEvery, [this] { return stopping_ || !waiting_.empty(); });
+    worker->changed.wait_for(lock, kForgetEvery,
+                             [&] { return stopping_ || !worker->waiting.empty(); });
     if (stopping_) break;
-    if (waiting_.empty()) {
+    if (worker->waiting.empty()) {
       lock.unlock();
-      ForgetGone();
+      const bool gone = !functions_->Has(function);
+      invoker->ForgetGone();
       lock.lock();
+      if (gone && worker->waiting.empty()) break;
       continue;
     }
-    Waiting next = std::move(waiting_.front());
-    waiting_.pop_front();
+    const Waiting next = std::move(worker->waiting.front());
+    worker->waiting.pop_front();
+    worker->runs_handler = true;
     lock.unlock();
-    running_ = true;
-    http::InvokeResult result = Execute(next.request);
-    running_ = false;
+    http::InvokeResult result = invoker->Invoke(next.event);
+    lock.lock();
+    worker->runs_handler = false;
+    lock.unlock();
     next.callback(std::move(result));
     lock.lock();
   }
-  runs_.clear();  // instances end on the thread that used them
+  worker->ended = true;
 }
 
-// Ends the instances of functions that are gone: they hold libraries and connections.
-void Invocations::ForgetGone() {
-  const auto functions = host_->functions();
-  std::erase_if(runs_, [&functions](const auto& run) {
-    const auto found = functions.find(run.first);
-    return found == functions.end() || !run.second ||
-           found->second.runner.get() != run.second->runner();
-  });
-}
-
-http::InvokeResult Invocations::Execute(const http::InvokeRequest& request) {
-  const auto functions = host_->functions();
-  const auto found = functions.find(request.function);
-  if (found == functions.end()) {
-    runs_.erase(request.function);
-    return InvokeError{InvokeErrorKind::kUnknownFunction,
-                       "there is no function '" + request.function + "'"};
+bool Invocations::Stop() {
+  std::vector<Waiting> unanswered;
+  bool idle = true;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    for (const auto& [function, worker] : workers_) {
+      for (Waiting& waiting : worker->waiting) unanswered.push_back(std::move(waiting));
+      worker->waiting.clear();
+      worker->changed.notify_one();
+      if (worker->runs_handler) idle = false;
+    }
   }
-  const std::shared_ptr<FunctionRunner>& runner = found->second.runner;
-  if (!runner) return InvokeError{InvokeErrorKind::kRefused, found->second.reason};
-  const RunReport report = runner->Report();
-  if (report.state == RunState::kRefused) {
-    return InvokeError{InvokeErrorKind::kRefused, report.reason};
-  }
-  if (!report.generation) {
-    return InvokeError{InvokeErrorKind::kNotRunning, "the function is starting"};
-  }
-  std::unique_ptr<DryRun>& run = runs_[request.function];
-  if (!run || run->generation() != report.generation.get() || run->runner() != runner.get()) {
-    run.reset();
-    auto made = DryRun::Create(runner, report.generation, stores_, clock_);
-    if (!made) return InvokeError{InvokeErrorKind::kRefused, made.error().message};
-    run = *std::move(made);
-  }
-  return run->Run(request.event);
+  for (Waiting& waiting : unanswered) waiting.callback(HostStops());
+  return idle;
 }
 
 }  // namespace millrace::app

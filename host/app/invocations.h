@@ -1,55 +1,76 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
-#include "app/dry_run.h"
-#include "app/host.h"
 #include "http/invoke.h"
 
 namespace millrace::app {
 
-// Invocations over HTTP, one after the other on a thread of their own, so that a slow handler holds
-// up neither the server nor a lane. At most kWaitingMax wait. Any thread may ask.
+// What invokes one function: made, used and ended on one thread.
+class FunctionInvoker {
+ public:
+  virtual ~FunctionInvoker() = default;
+  virtual http::InvokeResult Invoke(const http::InvokeEvent& event) = 0;
+  // Ends what it holds of a generation that does not run any more. Called between invocations.
+  virtual void ForgetGone() = 0;
+};
+
+// The functions that may be invoked. Any thread; both return at once.
+class InvokableFunctions {
+ public:
+  virtual ~InvokableFunctions() = default;
+  virtual bool Has(const std::string& function) = 0;
+  virtual std::unique_ptr<FunctionInvoker> Make(const std::string& function) = 0;
+};
+
+// Invocations over HTTP, one after the other per function on a thread of the function's own, so
+// that a slow handler holds up neither the server nor a lane nor another function. A thread comes
+// with the first invocation and ends when its function is gone; at most kWaitingMax wait per
+// function. Any thread may ask; every callback is called once, from here or from Add.
 class Invocations {
  public:
-  static constexpr size_t kWaitingMax = 64;
+  static constexpr size_t kWaitingMax = 16;
 
-  Invocations(const Host* host, StoreFactory stores, const Clock* clock);
-  ~Invocations();  // waits for the one that runs; those that wait are answered kNotRunning
+  explicit Invocations(InvokableFunctions* functions) : functions_(functions) {}
+  ~Invocations();  // stops, and waits for the handlers that run
   Invocations(const Invocations&) = delete;
   Invocations& operator=(const Invocations&) = delete;
 
   void Add(http::InvokeRequest request, http::InvokeCallback callback);
-  bool busy() const { return running_; }  // a handler runs now
+
+  // Answers kNotRunning to those that wait or come later. False: a handler still runs, and the
+  // destructor would wait for it.
+  bool Stop();
 
  private:
   struct Waiting {
-    http::InvokeRequest request;
+    http::InvokeEvent event;
     http::InvokeCallback callback;
   };
+  struct Worker {
+    std::condition_variable changed;
+    std::deque<Waiting> waiting;
+    bool runs_handler = false;
+    bool ended = false;  // the thread is about to return, and takes nothing more
+    std::thread thread;
+  };
 
-  void Run();
-  void ForgetGone();
-  http::InvokeResult Execute(const http::InvokeRequest& request);
+  // A reason not to take the invocation; absent: it waits for its turn.
+  std::optional<http::InvokeError> Enqueue(const std::string& function, Waiting* waiting);
+  void Run(const std::string& function, Worker* worker);
 
-  const Host* host_;
-  StoreFactory stores_;
-  const Clock* clock_;
+  InvokableFunctions* functions_;
   std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Waiting> waiting_;  // guarded by mutex_
-  bool stopping_ = false;        // guarded by mutex_
-  std::atomic<bool> running_{false};
-  std::map<std::string, std::unique_ptr<DryRun>> runs_;  // by function; the thread's own
-  std::thread thread_;
+  bool stopping_ = false;                                   // guarded by mutex_
+  std::map<std::string, std::unique_ptr<Worker>> workers_;  // by function; guarded by mutex_
 };
 
 }  // namespace millrace::app

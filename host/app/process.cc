@@ -12,6 +12,7 @@
 
 #include "app/api_service.h"
 #include "app/embedded_backend.h"
+#include "app/host_functions.h"
 #include "app/redis_lane_store.h"
 #include "http/server.h"
 
@@ -130,7 +131,8 @@ int RunProcess(ProcessOptions options, Logger* log) {
     log->Error(host.error().message);
     return kExitConfiguration;
   }
-  Invocations invocations(host->get(), *stores, &clock);
+  HostFunctions invokable(host->get(), *stores, &clock);
+  Invocations invocations(&invokable);
   api.Attach(host->get(), &invocations);
   log->Info("host " + config.id + " listens on " + http::ToString(endpoint));
   std::cout << "HTTP=" << http::ToString(endpoint) << "\n";
@@ -143,7 +145,7 @@ int RunProcess(ProcessOptions options, Logger* log) {
   }
   const int code = Drain(host->get(), signals, clock, drain_timeout, log);
   (*server)->Stop();
-  if (invocations.busy()) {
+  if (!invocations.Stop()) {
     log->Warn("a handler that was invoked over HTTP still runs: ends without it");
     _exit(code);
   }

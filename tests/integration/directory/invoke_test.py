@@ -152,6 +152,16 @@ class Invoke(StackTest):
         self.assertGreater(asked, 5)
         self.assertEqual(self.server.terminate(), 0)
 
+    def test_slow_handler_of_one_function_does_not_delay_another(self) -> None:
+        slow = threading.Thread(target=self.server.invoke, args=("slow", {"value": str(SLOW_MS)}))
+        slow.start()
+        asked = 0
+        while slow.is_alive():
+            status, answer = self.server.invoke("echo", {"value": "x"})
+            self.assertEqual((status, answer["outcome"]), (200, "done"))
+            asked += slow.is_alive()
+        self.assertGreater(asked, 5)
+
     def test_health_version_and_metrics(self) -> None:
         self.assertEqual(json.loads(self.server.get("/livez")[1])["live"], True)
         self.assertIn("function refused: ", self.server.problems())
