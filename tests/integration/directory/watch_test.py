@@ -5,21 +5,19 @@ import shutil
 import time
 
 from load import Load, PARTITIONS, check_counted_once, longest_wait, mark_of
-from directory_support import StackTest, example, kafka_function, marked, move_into, wait_until
+from directory_support import (Stopwatch, StackTest, example, kafka_function, marked, move_into,
+                               wait_until)
 
 IN_USE_LIMIT_S = 1.0
 SUBSCRIBED = ("starting", "running")
 
 
 class Watch(StackTest):
-    def subscribed_after(self, host, name: str, started: float) -> None:
+    def subscribed_after(self, host, name: str, watch: Stopwatch) -> None:
         wait_until(lambda: host.state(name) in SUBSCRIBED, f"{name} is listed")
-        listed = time.monotonic() - started
+        self.measured(f"{name} listed", watch.seconds())
         wait_until(lambda: self.members(name), f"{name} is in its group")
-        joined = time.monotonic() - started
-        self.measured(f"{name} listed", listed)
-        self.measured(f"{name} member of its group", joined)
-        self.assertLess(joined, IN_USE_LIMIT_S)
+        self.check_within(IN_USE_LIMIT_S, watch, watch.seconds(), f"{name} member of its group")
 
     def check_echoes(self, topic: str, out: str) -> None:
         self.send(topic, "hello")
@@ -29,10 +27,10 @@ class Watch(StackTest):
         self.topics(PARTITIONS, "first.in", "first.out")
         host = self.started()
         host.put_library(example("echo"), "library_first")
-        started = time.monotonic()
+        watch = Stopwatch()
         host.put_yaml({"library-first": kafka_function("first.in", outputs={"out": "first.out"})},
                       "library-first")
-        self.subscribed_after(host, "library-first", started)
+        self.subscribed_after(host, "library-first", watch)
         self.check_echoes("first.in", "first.out")
 
     def test_yaml_then_library_is_subscribed_within_a_second(self) -> None:
@@ -41,9 +39,9 @@ class Watch(StackTest):
         host.put_yaml({"yaml-first": kafka_function("second.in", outputs={"out": "second.out"})},
                       "yaml-first")
         wait_until(lambda: "waiting for library yaml_first.so" in host.problems(), "it waits")
-        started = time.monotonic()
+        watch = Stopwatch()
         host.put_library(example("echo"), "yaml_first")
-        self.subscribed_after(host, "yaml-first", started)
+        self.subscribed_after(host, "yaml-first", watch)
         self.check_echoes("second.in", "second.out")
         host.wait_ready()
 
@@ -99,17 +97,17 @@ class Watch(StackTest):
             new = "two" if turn % 2 == 0 else "one"
             generation = host.generation("swap")
             replace(self.folder / f"{new}.so", target)
-            replaced_ms, started = int(time.time() * 1000), time.monotonic()
+            replaced_ms, watch = int(time.time() * 1000), Stopwatch()
             wait_until(lambda: host.generation("swap") == generation + 1, f"{way} is seen")
-            seen = time.monotonic() - started
+            seen = watch.seconds()
             enough = load.sent.total() + 400
             wait_until(lambda: len(self.records.read("swap.out")) > enough, "it goes on")
             records = [r for r in self.records.read("swap.out") if r.timestamp_ms > replaced_ms]
             self.assertIn(builds[new], map(mark_of, records))
             in_use = longest_wait(records, builds[new], replaced_ms)
-            self.measured(f"{way}: new generation", seen)
-            self.measured(f"{way}: last event that the old one handled", in_use)
-            self.assertLess(max(seen, in_use), IN_USE_LIMIT_S, way)
+            self.check_within(IN_USE_LIMIT_S, watch, seen, f"{way}: new generation")
+            self.check_within(IN_USE_LIMIT_S, watch, in_use,
+                              f"{way}: last event that the old one handled")
         load.stop()
         check_counted_once(self, "swap", "swap.in", "swap.out", load.sent)
         self.assertTrue(host.alive)
@@ -126,10 +124,10 @@ class Watch(StackTest):
         host.wait_state("linked", "running")
         self.send("target.in", "a")
         self.wait_values("target.out", ["1:1"])
-        started = time.monotonic()
+        watch = Stopwatch()
         shutil.copyfile(marked("two"), target)
         wait_until(lambda: host.generation("linked") == 2, "the new one is there")
-        self.measured("target of a link", time.monotonic() - started)
+        self.measured("target of a link", watch.seconds())
         self.send("target.in", "b")
         self.wait_values("target.out", ["1:1", "2:2"])
 
