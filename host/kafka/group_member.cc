@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cstring>
 #include <utility>
 
 #include "kafka/client.h"
+#include "kafka/group_metadata.h"
 #include "kafka/member_state.h"
 #include "kafka/topic_watch.h"
 
@@ -72,8 +74,13 @@ bool IsWatched(rd_kafka_resp_err_t error) {
 PartitionListPtr ToList(std::span<const PartitionOffset> offsets) {
   PartitionListPtr list = NewPartitionList(static_cast<int>(offsets.size()));
   for (const PartitionOffset& offset : offsets) {
-    rd_kafka_topic_partition_list_add(list.get(), offset.at.topic.c_str(), offset.at.partition)
-        ->offset = offset.offset;
+    auto* at =
+        rd_kafka_topic_partition_list_add(list.get(), offset.at.topic.c_str(), offset.at.partition);
+    at->offset = offset.offset;
+    if (offset.metadata.empty()) continue;
+    at->metadata_size = offset.metadata.size();
+    at->metadata = rd_kafka_mem_malloc(nullptr, at->metadata_size);  // the list frees it
+    std::memcpy(at->metadata, offset.metadata.data(), at->metadata_size);
   }
   return list;
 }
@@ -102,10 +109,12 @@ class GroupMember::Impl {
   rd_kafka_t* rk() const { return state_.client->get(); }
   bool Take(rd_kafka_event_t* from, GroupEvent* event);
   bool TakeRebalance(rd_kafka_event_t* from, GroupEvent* event);
+  bool TakeAssignment(GroupEvent* event);
   bool TakeError(rd_kafka_event_t* from, GroupEvent* event);
   bool CheckTopics(GroupEvent* event);
   bool Tell(const std::string& problem, GroupEvent* event);
   void ServeFinalCommit();
+  void AssignNothing();
   void Unassign();
   void CloseIfFree();
 
@@ -172,15 +181,9 @@ bool GroupMember::Impl::Take(rd_kafka_event_t* from, GroupEvent* event) {
 bool GroupMember::Impl::TakeRebalance(rd_kafka_event_t* from, GroupEvent* event) {
   event->partitions = PartitionsOf(from);
   event->problem.clear();
+  event->group_metadata.clear();
   if (rd_kafka_event_error(from) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-    group_problem_.clear();
-    if (phase_ != Phase::kMember) {
-      Unassign();
-      return false;
-    }
-    owed_ = Owed::kAccept;
-    event->kind = GroupEvent::Kind::kAssigned;
-    return true;
+    return TakeAssignment(event);
   }
   if (!owns_) {  // nothing was accepted, so nobody works on it
     Unassign();
@@ -189,6 +192,32 @@ bool GroupMember::Impl::TakeRebalance(rd_kafka_event_t* from, GroupEvent* event)
   owed_ = Owed::kRelease;
   event->kind =
       rd_kafka_assignment_lost(rk()) ? GroupEvent::Kind::kLost : GroupEvent::Kind::kRevoked;
+  return true;
+}
+
+// The metadata is read before the assignment is accepted: until then the group's counter stands
+// still, so that it can only be this one's, or that of a member which has been expelled meanwhile.
+bool GroupMember::Impl::TakeAssignment(GroupEvent* event) {
+  group_problem_.clear();
+  if (phase_ != Phase::kMember) {
+    Unassign();
+    return false;
+  }
+  Result<std::string> metadata = ReadGroupMetadata(rk());
+  if (!metadata) {
+    AssignNothing();  // the next assignment is another one
+    group_problem_ =
+        "group " + group_ +
+        ": an assignment is not taken, the next one is waited for: " + metadata.error().message;
+    return Tell(group_problem_, event);
+  }
+  {
+    std::lock_guard lock(state_.mutex);
+    state_.assigned = {event->partitions.begin(), event->partitions.end()};
+  }
+  owed_ = Owed::kAccept;
+  event->kind = GroupEvent::Kind::kAssigned;
+  event->group_metadata = std::move(*metadata);
   return true;
 }
 
@@ -225,6 +254,10 @@ void GroupMember::Impl::Accept() {
   if (owed_ != Owed::kAccept) return;
   owed_ = Owed::kNothing;
   owns_ = true;
+  AssignNothing();
+}
+
+void GroupMember::Impl::AssignNothing() {
   const PartitionListPtr nothing = NewPartitionList(0);
   rd_kafka_assign(rk(), nothing.get());
 }
@@ -234,6 +267,7 @@ void GroupMember::Impl::Release(std::span<const PartitionOffset> final_offsets) 
   {
     std::lock_guard lock(state_.mutex);
     ++state_.ownership;
+    state_.assigned.clear();
   }
   if (final_offsets.empty() || rd_kafka_assignment_lost(rk())) return Unassign();
   const PartitionListPtr list = ToList(final_offsets);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <span>
 
 #include "kafka/client.h"
@@ -22,8 +23,10 @@ struct MemberState {
   // what it was when asked for.
   std::mutex mutex;
   uint64_t ownership = 0;
+  std::set<TopicPartition> assigned;  // under `mutex`, as told last
 };
 
+// With the offsets' metadata, which the list owns.
 PartitionListPtr ToList(std::span<const PartitionOffset> offsets);
 
 }  // namespace millrace::kafka

@@ -14,7 +14,7 @@ void Membership::Step(SteadyTime now) {
   while (client_->Poll(&event)) {
     switch (event.kind) {
       case GroupEvent::Kind::kAssigned:
-        OnAssigned(event.partitions);
+        OnAssigned(event);
         break;
       case GroupEvent::Kind::kRevoked:
         OnRevoked(event.partitions, now);
@@ -34,10 +34,11 @@ void Membership::Step(SteadyTime now) {
   if (revoking_ && (draining_.empty() || now >= revoke_by_)) FinishRevoke();
 }
 
-void Membership::OnAssigned(const std::vector<TopicPartition>& partitions) {
+void Membership::OnAssigned(const GroupEvent& event) {
   joined_ = true;
   client_->Accept();
-  held_.insert(held_.end(), partitions.begin(), partitions.end());
+  group_metadata_ = event.group_metadata;
+  held_.insert(held_.end(), event.partitions.begin(), event.partitions.end());
 }
 
 bool Membership::CountsKnown() {
@@ -64,6 +65,7 @@ void Membership::AssignHeld() {
     task.partition = at.partition;
     task.partition_count = client_->PartitionCount(at.topic).value_or(0);
     task.topics.push_back(at.topic);
+    task.group_metadata = group_metadata_;
   }
   for (auto& [partition, task] : tasks) {
     std::sort(task.topics.begin(), task.topics.end());

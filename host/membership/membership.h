@@ -70,7 +70,7 @@ class Membership {
     int lane = 0;
   };
 
-  void OnAssigned(const std::vector<TopicPartition>& partitions);
+  void OnAssigned(const GroupEvent& event);
   void OnRevoked(const std::vector<TopicPartition>& partitions, SteadyTime now);
   void OnLost();
   void FinishRevoke();
@@ -84,6 +84,7 @@ class Membership {
   LaneControl* lanes_;
   std::map<int32_t, Owned> owned_;
   std::vector<TopicPartition> held_;  // assigned, until the partition counts are known
+  std::string group_metadata_;        // of the newest assignment
   std::set<int32_t> draining_;
   bool revoking_ = false;
   SteadyTime revoke_by_{};

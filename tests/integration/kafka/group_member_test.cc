@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "kafka/broker.h"
+#include "kafka/group_metadata.h"
 #include "kafka/offsets_worker.h"
 #include "kafka/topic_watch.h"
 
@@ -20,6 +21,7 @@ struct Host {
   std::shared_ptr<TopicWatch> watch;
   std::unique_ptr<GroupMember> member;
   std::vector<TopicPartition> owned;
+  std::string group_metadata;                  // of the newest assignment
   std::vector<PartitionOffset> final_offsets;  // given with a release
   std::vector<GroupEvent> events;
   bool hold_revokes = false;
@@ -31,6 +33,7 @@ struct Host {
       events.push_back(event);
       if (event.kind == Kind::kAssigned) {
         owned = event.partitions;
+        group_metadata = event.group_metadata;
         member->Accept();
       } else if (event.kind == Kind::kRevoked || event.kind == Kind::kLost) {
         holding = true;
@@ -184,28 +187,79 @@ TEST_F(GroupMemberTest, CommitsThroughTheMembershipAreReadBackAndTheNewestWins) 
   EXPECT_EQ(worker.commits_failed(), 0U);
 }
 
-TEST_F(GroupMemberTest, ACommitAskedForBeforeTheReleaseIsNotSentAfterIt) {
+TEST_F(GroupMemberTest, MetadataIsReadBackWithItsOffset) {
+  const std::string topic = broker_.MakeTopic("metadata", 2);
+  Host host = Join({topic}, broker_.UniqueName("group"));
+  ASSERT_TRUE(Until({&host}, [&] { return host.owned.size() == 2; }));
+  OffsetsWorker worker(*host.member, {{topic, {}}});
+  auto offsets = worker.ForLane(-1);
+  for (const int partition : {0, 1}) ASSERT_TRUE(LookUp(offsets.get(), partition));
+  const std::vector<PartitionOffset> progress = {{{topic, 0}, 3, "17 mr.default.f.h.0"},
+                                                 {{topic, 1}, 4}};
+  offsets->Commit(progress);
+  std::optional<commit::StartReply> reply;
+  ASSERT_TRUE(Until({&host}, [&] {
+    reply = LookUp(offsets.get(), 0);
+    return reply->result && reply->result->front().committed == 3;
+  }));
+  EXPECT_EQ(reply->result->front().metadata, "17 mr.default.f.h.0");
+  reply = LookUp(offsets.get(), 1);
+  ASSERT_TRUE(reply->result);
+  EXPECT_EQ(reply->result->front().committed, 4);
+  EXPECT_EQ(reply->result->front().metadata, "");
+}
+
+TEST_F(GroupMemberTest, ATopicWithFewerPartitionsIsNotAskedForThoseItLacks) {
+  const std::string wide = broker_.MakeTopic("wide", 3);
+  const std::string narrow = broker_.MakeTopic("narrow", 1);
+  Host host = Join({wide, narrow}, broker_.UniqueName("group"));
+  ASSERT_TRUE(Until({&host}, [&] { return host.owned.size() == 4; }));
+  OffsetsWorker worker(*host.member, {{wide, {}}, {narrow, {}}});
+  auto offsets = worker.ForLane(-1);
+  const auto both = LookUp(offsets.get(), 0);
+  ASSERT_TRUE(both && both->result) << both->result.error().message;
+  EXPECT_EQ(both->result->size(), 2U);
+  const auto one = LookUp(offsets.get(), 2);
+  ASSERT_TRUE(one && one->result) << one->result.error().message;
+  ASSERT_EQ(one->result->size(), 1U);
+  EXPECT_EQ(one->result->front().topic, wide);
+}
+
+TEST_F(GroupMemberTest, EveryAssignmentBringsMetadataOfItsOwn) {
+  const std::string topic = broker_.MakeTopic("generations", 2);
+  const std::string group = broker_.UniqueName("group");
+  Host first = Join({topic}, group);
+  ASSERT_TRUE(Until({&first}, [&] { return first.owned.size() == 2; }));
+  const std::string alone = first.group_metadata;
+  EXPECT_TRUE(CheckGroupMetadata(alone));
+  Host second = Join({topic}, group);
+  ASSERT_TRUE(Until({&first, &second},
+                    [&] { return first.owned.size() == 1 && second.owned.size() == 1; }));
+  EXPECT_NE(first.group_metadata, alone);
+  EXPECT_NE(first.group_metadata, second.group_metadata);
+}
+
+TEST_F(GroupMemberTest, ACommitOfAnEarlierOwnershipIsNotSent) {
   const std::string topic = broker_.MakeTopic("late", 1);
   const std::string group = broker_.UniqueName("group");
   Host host = Join({topic}, group);
   ASSERT_TRUE(Until({&host}, [&] { return host.owned.size() == 1; }));
   OffsetsWorker worker(*host.member, {{topic, {}}});
   auto offsets = worker.ForLane(-1);
+  ASSERT_TRUE(LookUp(offsets.get(), 0));  // the ownership that the lane knows of
   host.hold_revokes = true;
   Host second = Join({topic}, group);
   ASSERT_TRUE(Until({&host, &second}, [&] { return host.holding; }));
-  // Look-ups go first, so the commit still waits when the release comes.
-  for (int i = 0; i < 20; ++i) offsets->StartLookup(0, 1);
+  host.final_offsets = {{{topic, 0}, 8}};
+  host.hold_revokes = false;
+  host.Release();
+  // The same host owns the partition again, but the lane has not heard of it.
+  second.member->Leave();
+  ASSERT_TRUE(
+      Until({&host, &second}, [&] { return second.member->left() && host.owned.size() == 1; }));
   const std::vector<PartitionOffset> stale = {{{topic, 0}, 5}};
   offsets->Commit(stale);
-  host.final_offsets = {{{topic, 0}, 8}};
-  host.Release();
-  commit::StartReply reply;
-  for (int i = 0; i < 20; ++i) {
-    ASSERT_TRUE(Until({&host, &second}, [&] { return offsets->PollLookup(&reply); }));
-  }
-  OffsetsWorker other(*second.member, {{topic, {}}});
-  auto others = other.ForLane(-1);
+  auto others = worker.ForLane(-1);
   const auto found = LookUp(others.get(), 0);
   ASSERT_TRUE(found && found->result) << found->result.error().message;
   EXPECT_EQ(found->result->front().committed, 8);

@@ -111,6 +111,12 @@ class FakeGroupClient final : public membership::GroupClient {
     events_.push_back(
         {.kind = kind, .partitions = std::move(partitions), .problem = std::move(problem)});
   }
+  void PushAssigned(std::vector<TopicPartition> partitions, std::string group_metadata) {
+    events_.push_back({.kind = Kind::kAssigned,
+                       .partitions = std::move(partitions),
+                       .problem = {},
+                       .group_metadata = std::move(group_metadata)});
+  }
 
   bool Poll(membership::GroupEvent* event) override {
     if (events_.empty()) return false;

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "kafka/group_member.h"
+#include "kafka/group_metadata.h"
+#include "kafka/member_state.h"
 #include "kafka/output_producer.h"
 #include "kafka/record_batch.h"
 #include "kafka/record_consumer.h"
@@ -88,6 +90,50 @@ TEST(AdapterTest, AClientWithoutABrokerIsMadeAndEndsQuickly) {
   EXPECT_FALSE(partition->Pop(10).batch);
   EXPECT_EQ(partition->end_offset(), std::nullopt);
   (*source)->Serve();
+}
+
+std::string Metadata(int32_t generation, const std::string& member) {
+  std::string text = "CGMDv2:";
+  text.append(reinterpret_cast<const char*>(&generation), sizeof(generation));
+  return text + "group" + '\0' + member + '\0' + '\1';
+}
+
+TEST(GroupMetadataTest, OnlyAMemberOfAGroupGenerationIsTaken) {
+  EXPECT_TRUE(CheckGroupMetadata(Metadata(3, "member")));
+  EXPECT_TRUE(ParseGroupMetadata(Metadata(0, "member")));
+  EXPECT_THAT(CheckGroupMetadata(Metadata(-1, "member")).error().message, HasSubstr("generation"));
+  EXPECT_THAT(CheckGroupMetadata(Metadata(3, "")).error().message, HasSubstr("member id"));
+  EXPECT_FALSE(ParseGroupMetadata(Metadata(-1, "member")));
+}
+
+TEST(GroupMetadataTest, BytesOfAnotherFormAreRefused) {
+  EXPECT_FALSE(CheckGroupMetadata(""));
+  EXPECT_FALSE(CheckGroupMetadata("CGMDv2:ab"));
+  EXPECT_FALSE(CheckGroupMetadata("CGMDv9:" + Metadata(3, "member").substr(7)));
+  const std::string good = Metadata(3, "member");
+  for (size_t size = 0; size < good.size(); ++size) {
+    EXPECT_FALSE(ParseGroupMetadata(good.substr(0, size))) << size;
+  }
+}
+
+TEST(GroupMetadataTest, TheLibraryWritesTheFormThatIsChecked) {
+  const GroupMetadataPtr metadata(
+      rd_kafka_consumer_group_metadata_new_with_genid("group", 3, "member", nullptr));
+  void* buffer = nullptr;
+  size_t size = 0;
+  ASSERT_EQ(rd_kafka_consumer_group_metadata_write(metadata.get(), &buffer, &size), nullptr);
+  EXPECT_EQ(std::string(static_cast<char*>(buffer), size), Metadata(3, "member"));
+  rd_kafka_mem_free(nullptr, buffer);
+}
+
+TEST(OffsetListTest, CarriesMetadataAndNoneWhereThereIsNone) {
+  const std::vector<PartitionOffset> offsets = {{{"t", 1}, 7, "12 owner"}, {{"t", 2}, 8}};
+  const PartitionListPtr list = ToList(offsets);
+  ASSERT_EQ(list->cnt, 2);
+  EXPECT_EQ(list->elems[0].offset, 7);
+  EXPECT_EQ(std::string(static_cast<char*>(list->elems[0].metadata), list->elems[0].metadata_size),
+            "12 owner");
+  EXPECT_EQ(list->elems[1].metadata, nullptr);
 }
 
 TEST(BatchPoolTest, BuffersAreUsedAgainAndForgetTheirRecords) {

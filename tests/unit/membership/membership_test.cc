@@ -197,6 +197,36 @@ TEST_F(MembershipTest, AssignAgainHandsOverWhatIsOwnedAndAsksAgainForWhatDrains)
   EXPECT_THAT(lanes.told, ElementsAre("assign 0 to 0", "revoke 1 of 1"));
 }
 
+TEST_F(MembershipTest, TasksCarryTheMetadataOfTheirOwnAssignment) {
+  Make();
+  client.PushAssigned(Both({0, 1}), "first");
+  Step();
+  client.Push(Kind::kRevoked, Both({0, 1}));
+  Step();
+  membership->OnReleased(0, {});
+  membership->OnReleased(1, {});
+  Step();
+  client.PushAssigned(Both({1}), "second");
+  Step();
+  ASSERT_THAT(lanes.tasks, SizeIs(3));
+  EXPECT_EQ(lanes.tasks[0].group_metadata, "first");
+  EXPECT_EQ(lanes.tasks[1].group_metadata, "first");
+  EXPECT_EQ(lanes.tasks[2].group_metadata, "second");
+  membership->AssignAgain();
+  EXPECT_EQ(lanes.tasks.back().group_metadata, "second");
+}
+
+TEST_F(MembershipTest, AnAssignmentThatWaitsKeepsItsMetadata) {
+  client.partition_counts.erase("b");
+  Make();
+  client.PushAssigned(Both({0}), "mine");
+  Step();
+  client.partition_counts["b"] = 4;
+  Step();
+  ASSERT_THAT(lanes.tasks, SizeIs(1));
+  EXPECT_EQ(lanes.tasks[0].group_metadata, "mine");
+}
+
 TEST_F(MembershipTest, LeaveDrainsThenLeaves) {
   Make();
   Assign({0});
