@@ -23,8 +23,10 @@ namespace {
 using commit::StartingPoint;
 using commit::StartReply;
 
-constexpr int kCallTimeoutMs = 900;  // what a stop has to wait for at most
-constexpr int kCallsMax = 5;         // so that an answer takes five seconds at most
+constexpr int kCallTimeoutMs = 900;             // what a stop has to wait for at most
+constexpr int kCallsMax = 5;                    // so that an answer takes five seconds at most
+constexpr std::chrono::milliseconds kTick{20};  // while a commit is in flight
+constexpr std::chrono::seconds kCommitMax{10};
 
 bool MayPass(rd_kafka_resp_err_t error) {
   return error != RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED &&
@@ -46,6 +48,7 @@ struct Lookup {
 
 struct WaitingCommit {
   int64_t offset = 0;
+  std::string metadata;
   uint64_t ownership = 0;
 };
 
@@ -68,22 +71,17 @@ struct OffsetsWorker::State {
 
   void Run();
   void Answer(const Lookup& lookup);
+  std::vector<InputTopic> TopicsOf(int32_t partition);
   Result<std::vector<StartingPoint>> LookUp(int32_t partition);
   Status ReadCommitted(int32_t partition, std::vector<StartingPoint>* points);
   Status ReadRange(const InputTopic& input, int32_t partition, StartingPoint* point);
   Status ReadTimestamp(const InputTopic& input, int32_t partition, StartingPoint* point);
   Status Call(const std::string& what, const std::function<rd_kafka_resp_err_t()>& call);
+  void ServeCommits(std::chrono::milliseconds wait);
   void SendCommits();
-  void TakeCommitResult();
+  void TakeCommitResult(std::chrono::milliseconds wait);
   void CountFailure(rd_kafka_resp_err_t error);
 };
-
-namespace {
-
-constexpr std::chrono::milliseconds kTick{20};  // while a commit is in flight
-constexpr std::chrono::seconds kCommitMax{10};
-
-}  // namespace
 
 void OffsetsWorker::State::Run() {
   std::unique_lock lock(mutex);
@@ -92,13 +90,11 @@ void OffsetsWorker::State::Run() {
       const Lookup lookup = std::move(lookups.front());
       lookups.pop_front();
       lock.unlock();
+      ServeCommits(std::chrono::milliseconds(0));
       Answer(lookup);
-    } else if (commit_in_flight) {
+    } else if (commit_in_flight || !commits.empty()) {
       lock.unlock();
-      TakeCommitResult();
-    } else if (!commits.empty()) {
-      lock.unlock();
-      SendCommits();
+      ServeCommits(kTick);
     } else {
       changed.wait(lock);
       continue;
@@ -121,23 +117,36 @@ void OffsetsWorker::State::Answer(const Lookup& lookup) {
 
 Result<std::vector<StartingPoint>> OffsetsWorker::State::LookUp(int32_t partition) {
   std::vector<StartingPoint> points;
-  for (const InputTopic& input : inputs) {
+  const std::vector<InputTopic> topics = TopicsOf(partition);
+  for (const InputTopic& input : topics) {
     points.push_back({.topic = input.name, .committed = std::nullopt, .start = 0, .earliest = 0});
   }
   if (Status status = ReadCommitted(partition, &points); !status) return status.error();
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    if (Status status = ReadRange(inputs[i], partition, &points[i]); !status) {
+  for (size_t i = 0; i < topics.size(); ++i) {
+    if (Status status = ReadRange(topics[i], partition, &points[i]); !status) {
       return status.error();
     }
   }
   return points;
 }
 
-// Repeats a call that is cut short, so that a stop never waits for a long one.
+// Those that the group gave us with this partition: another topic may have fewer. Of a partition
+// that is not ours all are asked for.
+std::vector<InputTopic> OffsetsWorker::State::TopicsOf(int32_t partition) {
+  std::vector<InputTopic> topics;
+  std::lock_guard lock(member->mutex);
+  for (const InputTopic& input : inputs) {
+    if (member->assigned.contains({input.name, partition})) topics.push_back(input);
+  }
+  return topics.empty() ? inputs : topics;
+}
+
+// Repeats a call that is cut short, so that neither a stop nor a commit waits for a long one.
 Status OffsetsWorker::State::Call(const std::string& what,
                                   const std::function<rd_kafka_resp_err_t()>& call) {
   rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__TIMED_OUT;
   for (int i = 0; i < kCallsMax && !stop && error == RD_KAFKA_RESP_ERR__TIMED_OUT; ++i) {
+    if (i > 0) ServeCommits(std::chrono::milliseconds(0));
     error = call();
   }
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
@@ -146,9 +155,9 @@ Status OffsetsWorker::State::Call(const std::string& what,
 }
 
 Status OffsetsWorker::State::ReadCommitted(int32_t partition, std::vector<StartingPoint>* points) {
-  const PartitionListPtr list = NewPartitionList(static_cast<int>(inputs.size()));
-  for (const InputTopic& input : inputs) {
-    rd_kafka_topic_partition_list_add(list.get(), input.name.c_str(), partition);
+  const PartitionListPtr list = NewPartitionList(static_cast<int>(points->size()));
+  for (const StartingPoint& point : *points) {
+    rd_kafka_topic_partition_list_add(list.get(), point.topic.c_str(), partition);
   }
   const Status status = Call("the group's offsets of partition " + std::to_string(partition), [&] {
     return rd_kafka_committed(member->client->get(), list.get(), kCallTimeoutMs);
@@ -161,7 +170,10 @@ Status OffsetsWorker::State::ReadCommitted(int32_t partition, std::vector<Starti
       return Retriable("the group's offset of " + point.topic + "/" + std::to_string(partition) +
                        " cannot be read: " + rd_kafka_err2str(found->err));
     }
-    if (found->offset >= 0) point.committed = found->offset;
+    if (found->offset < 0) continue;
+    point.committed = found->offset;
+    if (found->metadata_size == 0) continue;
+    point.metadata.assign(static_cast<const char*>(found->metadata), found->metadata_size);
   }
   return {};
 }
@@ -199,13 +211,19 @@ Status OffsetsWorker::State::ReadTimestamp(const InputTopic& input, int32_t part
   return {};
 }
 
+void OffsetsWorker::State::ServeCommits(std::chrono::milliseconds wait) {
+  if (commit_in_flight) TakeCommitResult(wait);
+  if (!commit_in_flight) SendCommits();
+}
+
 void OffsetsWorker::State::SendCommits() {
   std::lock_guard owned(member->mutex);
   std::vector<PartitionOffset> offsets;
   {
     std::lock_guard lock(mutex);
     for (const auto& [at, waiting] : commits) {
-      if (waiting.ownership == member->ownership) offsets.push_back({at, waiting.offset});
+      if (waiting.ownership != member->ownership) continue;
+      offsets.push_back({at, waiting.offset, waiting.metadata});
     }
     commits.clear();
   }
@@ -218,8 +236,8 @@ void OffsetsWorker::State::SendCommits() {
   if (!commit_in_flight) CountFailure(error);
 }
 
-void OffsetsWorker::State::TakeCommitResult() {
-  const EventPtr done(rd_kafka_queue_poll(commit_queue.get(), static_cast<int>(kTick.count())));
+void OffsetsWorker::State::TakeCommitResult(std::chrono::milliseconds wait) {
+  const EventPtr done(rd_kafka_queue_poll(commit_queue.get(), static_cast<int>(wait.count())));
   if (!done) {
     if (std::chrono::steady_clock::now() < commit_until) return;
     commit_in_flight = false;
@@ -239,10 +257,14 @@ void OffsetsWorker::State::CountFailure(rd_kafka_resp_err_t error) {
 
 namespace {
 
+// Partition → the ownership during which its task last asked where to begin; bounded by the
+// partitions that the lane has ever had.
+using Ownerships = std::map<int32_t, uint64_t>;
+
 class LaneOffsets final : public commit::GroupOffsets {
  public:
-  using Ask = std::function<void(Lookup)>;
-  using Send = std::function<void(std::span<const PartitionOffset>)>;
+  using Ask = std::function<uint64_t(Lookup)>;  // gives the ownership at this moment
+  using Send = std::function<void(std::span<const PartitionOffset>, const Ownerships&)>;
   LaneOffsets(int wake_fd, Ask ask, Send send) : ask_(std::move(ask)), send_(std::move(send)) {
     answers_->wake_fd = wake_fd;
   }
@@ -252,7 +274,8 @@ class LaneOffsets final : public commit::GroupOffsets {
   }
 
   void StartLookup(int32_t partition, uint64_t request) override {
-    ask_({.partition = partition, .request = request, .answers = answers_});
+    ownerships_[partition] =
+        ask_({.partition = partition, .request = request, .answers = answers_});
   }
 
   bool PollLookup(StartReply* reply) override {
@@ -263,12 +286,13 @@ class LaneOffsets final : public commit::GroupOffsets {
     return true;
   }
 
-  void Commit(std::span<const PartitionOffset> offsets) override { send_(offsets); }
+  void Commit(std::span<const PartitionOffset> offsets) override { send_(offsets, ownerships_); }
 
  private:
   std::shared_ptr<LaneAnswers> answers_ = std::make_shared<LaneAnswers>();
   Ask ask_;
   Send send_;
+  Ownerships ownerships_;
 };
 
 }  // namespace
@@ -293,22 +317,27 @@ OffsetsWorker::~OffsetsWorker() {
 }
 
 std::unique_ptr<commit::GroupOffsets> OffsetsWorker::ForLane(int wake_fd) {
-  auto ask = [state = state_](Lookup lookup) {
-    std::lock_guard lock(state->mutex);
-    if (state->stop) return;
-    state->lookups.push_back(std::move(lookup));
-    state->changed.notify_all();
-  };
-  auto send = [state = state_, member = state_->member](std::span<const PartitionOffset> offsets) {
+  auto ask = [state = state_, member = state_->member](Lookup lookup) {
     uint64_t ownership = 0;
     {
       std::lock_guard owned(member->mutex);
       ownership = member->ownership;
     }
     std::lock_guard lock(state->mutex);
+    if (state->stop) return ownership;
+    state->lookups.push_back(std::move(lookup));
+    state->changed.notify_all();
+    return ownership;
+  };
+  auto send = [state = state_](std::span<const PartitionOffset> offsets,
+                               const Ownerships& ownerships) {
+    std::lock_guard lock(state->mutex);
     if (state->stop) return;
     for (const PartitionOffset& offset : offsets) {
-      state->commits[offset.at] = {.offset = offset.offset, .ownership = ownership};
+      const auto asked = ownerships.find(offset.at.partition);
+      if (asked == ownerships.end()) continue;  // a task that never began has come nowhere
+      state->commits[offset.at] = {
+          .offset = offset.offset, .metadata = offset.metadata, .ownership = asked->second};
     }
     state->changed.notify_all();
   };

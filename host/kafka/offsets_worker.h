@@ -20,10 +20,12 @@ struct InputTopic {
 };
 
 // One thread per function that makes the blocking calls on the group's and the broker's offsets,
-// through the membership's handle, for all lanes. A look-up that cannot be answered within five
-// seconds, or not at all at the moment, is answered with a retriable error: the lane asks again.
-// Look-ups go before commits; of commits of one partition that wait, the newest is sent. Commits
-// are dropped once the partitions were released by the group member.
+// through the membership's handle, for all lanes. A look-up asks for the topics whose partition the
+// member was assigned. One that cannot be answered within five seconds (offsets of an open
+// transaction are waited for that long), or not at all at the moment, is answered with a retriable
+// error: the lane asks again. Commits go between the calls of a look-up; of those of one partition
+// that wait, the newest is sent. A commit belongs to the ownership during which its lane last asked
+// for the partition's start, and is dropped once the group member has released that.
 class OffsetsWorker {
  public:
   OffsetsWorker(const GroupMember& member, std::vector<InputTopic> inputs);
