@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "kafka/client.h"
+#include "kafka/output_message.h"
 #include "kafka/topic_watch.h"
 
 namespace millrace::kafka {
@@ -42,21 +43,6 @@ size_t PayloadBytes(const OutputRecord& record) {
 
 size_t QueuedBytes(const OutputRecord& record, size_t payload) {
   return payload + kMessageOverheadBytes + kHeaderOverheadBytes * (record.headers.size() + 1);
-}
-
-// rd_kafka takes data and size apart; null data means null whatever the size.
-void Add(rd_kafka_headers_t* to, Slice name, Slice value) {
-  rd_kafka_header_add(to, name.data(), static_cast<ssize_t>(name.size()), value.data(),
-                      static_cast<ssize_t>(value.size()));
-}
-
-rd_kafka_headers_t* HeadersOf(const OutputRecord& record) {
-  const bool has_id = !record.id.is_null();
-  if (record.headers.empty() && !has_id) return nullptr;
-  rd_kafka_headers_t* headers = rd_kafka_headers_new(record.headers.size() + 1);
-  for (const HeaderView& header : record.headers) Add(headers, header.name, header.value);
-  if (has_id) Add(headers, Slice(kIdHeader), record.id);
-  return headers;
 }
 
 struct Output {
@@ -211,17 +197,14 @@ rd_kafka_resp_err_t OutputProducer::SendWithRoom(const OutputRecord& record, InF
 }
 
 rd_kafka_resp_err_t OutputProducer::Send(const OutputRecord& record, InFlight* in_flight) {
-  rd_kafka_headers_t* headers = HeadersOf(record);
-  const auto bytes = [](Slice slice) { return const_cast<char*>(slice.data()); };
-  const rd_kafka_resp_err_t error = rd_kafka_producev(
-      client_->get(), RD_KAFKA_V_RKT(Handle(record.output)), RD_KAFKA_V_PARTITION(record.partition),
-      RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-      RD_KAFKA_V_KEY(bytes(record.key), record.key.size()),
-      RD_KAFKA_V_VALUE(bytes(record.value), record.value.size()),
-      RD_KAFKA_V_TIMESTAMP(record.timestamp_ms), RD_KAFKA_V_HEADERS(headers),
-      RD_KAFKA_V_OPAQUE(in_flight), RD_KAFKA_V_END);
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR && headers) rd_kafka_headers_destroy(headers);
-  return error;
+  return kafka::Send(client_->get(), {.topic = Handle(record.output),
+                                      .partition = record.partition,
+                                      .timestamp_ms = record.timestamp_ms,
+                                      .key = record.key,
+                                      .value = record.value,
+                                      .headers = record.headers,
+                                      .id = record.id,
+                                      .opaque = in_flight});
 }
 
 void OutputProducer::OnDelivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
