@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kafka/broker.h"
+#include "integration/kafka/broker.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +11,8 @@
 #include <thread>
 
 #include "kafka/client.h"
+#include "kafka/group_metadata.h"
+#include "kafka/member_state.h"
 
 namespace millrace::kafka::test {
 namespace {
@@ -175,6 +177,40 @@ void Broker::ProduceInTransaction(const std::string& topic, int32_t partition, i
   } else {
     Require(rd_kafka_abort_transaction(rk, kTimeoutMs), "abort");
   }
+}
+
+namespace {
+
+class LeftOpen final : public Broker::OpenTransaction {
+ public:
+  LeftOpen(const ClientOptions& options, const std::string& transactional_id)
+      : producer_(options, transactional_id) {}
+  bool Commit() override {
+    const ErrorPtr error(rd_kafka_commit_transaction(producer_.client->get(), kTimeoutMs));
+    return !error;
+  }
+  Producer& producer() { return producer_; }
+
+ private:
+  Producer producer_;
+};
+
+}  // namespace
+
+std::unique_ptr<Broker::OpenTransaction> Broker::LeaveOpen(
+    const std::string& transactional_id, const std::string& topic,
+    const std::string& group_metadata, const std::vector<PartitionOffset>& offsets) {
+  auto open = std::make_unique<LeftOpen>(Options(), transactional_id);
+  rd_kafka_t* rk = open->producer().client->get();
+  Require(rd_kafka_init_transactions(rk, kTimeoutMs), "init transactions");
+  Require(rd_kafka_begin_transaction(rk), "begin");
+  open->producer().Send(topic, 0, 0, 1);
+  const auto metadata = ParseGroupMetadata(group_metadata);
+  Require(metadata.has_value(), "group metadata");
+  const PartitionListPtr list = ToList(offsets);
+  Require(rd_kafka_send_offsets_to_transaction(rk, list.get(), metadata->get(), kTimeoutMs),
+          "send offsets");
+  return open;
 }
 
 bool Broker::CanBeStopped() {

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "kafka/client_options.h"
+#include "model/task.h"
 
 namespace millrace::kafka::test {
 
@@ -39,6 +41,18 @@ class Broker {
   enum class Ending { kCommit, kAbort };
   void ProduceInTransaction(const std::string& topic, int32_t partition, int from, int to,
                             Ending ending);
+
+  // A transaction of the past: one record in partition 0 of `topic`, and offsets of a group, sent
+  // and left open.
+  class OpenTransaction {
+   public:
+    virtual ~OpenTransaction() = default;
+    virtual bool Commit() = 0;  // false: refused
+  };
+  std::unique_ptr<OpenTransaction> LeaveOpen(const std::string& transactional_id,
+                                             const std::string& topic,
+                                             const std::string& group_metadata,
+                                             const std::vector<PartitionOffset>& offsets);
 
   ClientOptions Options() const;
   // False when the broker under test is not ours to stop.

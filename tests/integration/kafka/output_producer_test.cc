@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "kafka/broker.h"
+#include "integration/kafka/broker.h"
 #include "kafka/record_consumer.h"
 #include "kafka/topic_watch.h"
 

@@ -9,7 +9,7 @@
 
 #include <numeric>
 
-#include "kafka/broker.h"
+#include "integration/kafka/broker.h"
 
 namespace millrace::kafka::test {
 namespace {

@@ -11,6 +11,7 @@
 #include "kafka/record_batch.h"
 #include "kafka/record_consumer.h"
 #include "kafka/topic_watch.h"
+#include "kafka/transaction_worker.h"
 
 namespace millrace::kafka {
 namespace {
@@ -79,6 +80,20 @@ TEST(AdapterTest, EveryFactoryNamesThePropertyAtFault) {
                   .error()
                   .message,
               HasSubstr("nonsense"));
+  EXPECT_THAT(MakeTransactions({.client = bad, .transactional_id = "id"}).error().message,
+              HasSubstr("nonsense"));
+}
+
+TEST(AdapterTest, TransactionsAreMadeWhateverTimeoutsTheUserHasSet) {
+  for (const char* timeout_ms : {"1000", "60000"}) {
+    const ClientOptions away{
+        .properties = {{"bootstrap.servers", "127.0.0.1:1"}, {"socket.timeout.ms", timeout_ms}},
+        .client_id = "test",
+        .log = {}};
+    auto transactions = MakeTransactions(
+        {.client = away, .transactional_id = "id", .transaction_timeout = Millis(2'000)});
+    EXPECT_TRUE(transactions) << transactions.error().message;
+  }
 }
 
 TEST(AdapterTest, AClientWithoutABrokerIsMadeAndEndsQuickly) {
