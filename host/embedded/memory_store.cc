@@ -104,8 +104,12 @@ Result<commit::Acquired> Acquire(const commit::AcquireRequest& request, const st
                  " partitions; the input topics have " + std::to_string(request.partition_count) +
                  " now: keys have moved between tasks; use another namespace to begin anew");
   }
-  commit::Acquired acquired{.seq = task->seq, .applied = {}, .former_owner = task->owner};
+  commit::Acquired acquired{.seq = task->seq,
+                            .applied = {},
+                            .former_owner = task->owner,
+                            .published_seq = task->published_seq};
   for (const auto& [topic, offset] : task->applied) acquired.applied.push_back({topic, offset});
+  for (const auto& [seq, entry] : task->outbox) acquired.outbox.push_back(entry);
   task->owned = true;
   task->epoch = request.epoch;
   task->owner = request.owner;
@@ -116,10 +120,14 @@ Result<commit::Acquired> Acquire(const commit::AcquireRequest& request, const st
 
 void Commit(const commit::CommitRequest& request, std::span<const state::StateDecl> states,
             const std::string& what, Task* task, commit::CommitReply* reply) {
+  if (!task->owned) {
+    reply->result = CommitResult::kDiverged;
+    reply->detail = what + ": the store does not know the task any more";
+    return;
+  }
   if (task->epoch != *request.epoch) {
     reply->result = CommitResult::kFenced;
-    reply->detail =
-        what + " is owned by " + (task->owner.empty() ? "nobody" : task->owner) + " now";
+    reply->detail = what + " is owned by " + task->owner + " now";
     return;
   }
   if (task->seq != request.expected_seq) {
@@ -133,7 +141,12 @@ void Commit(const commit::CommitRequest& request, std::span<const state::StateDe
   for (const WriteOp& op : request.writes) {
     if (op.kind != WriteOp::Kind::kEraseMap) Write(task, states[op.state].name, op);
   }
+  for (const uint64_t seq : request.trimmed) task->outbox.erase(seq);
+  if (request.publication != nullptr && !request.publication->packed.empty()) {
+    task->outbox.insert_or_assign(request.seq, *request.publication);
+  }
   for (const TopicOffset& at : request.applied) task->applied[at.topic] = at.offset;
+  if (request.published_seq > 0) task->published_seq = request.published_seq;
   task->seq = request.seq;
 }
 

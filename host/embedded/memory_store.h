@@ -70,6 +70,8 @@ class MemoryStore {
     int partition_count = 0;
     uint64_t seq = 0;
     std::map<std::string, int64_t> applied;
+    uint64_t published_seq = 0;
+    std::map<uint64_t, commit::Publication> outbox;  // by seq
     std::unordered_map<std::string, std::unordered_map<std::string, std::string>> values;
     std::unordered_map<std::string,
                        std::unordered_map<std::string, std::map<std::string, std::string>>>

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <numeric>
+#include <optional>
 
 #include "redis/scripts.h"
 
@@ -16,6 +17,7 @@ using commit::WriteOp;
 using Kind = WriteOp::Kind;
 
 constexpr std::string_view kAppliedPrefix = "applied:";
+constexpr std::string_view kPublished = "published";
 
 bool IsMap(const WriteOp& op) {
   return op.kind == Kind::kPutField || op.kind == Kind::kEraseField || op.kind == Kind::kEraseMap;
@@ -86,7 +88,7 @@ bool ParseNumber(std::string_view text, Integer* number) {
   return error == std::errc() && stop == end;
 }
 
-Error Refusal(const commit::AcquireRequest& request, const std::string& what,
+Error Refusal(const TaskKeys& keys, const commit::AcquireRequest& request, const std::string& what,
               std::string_view differs, const std::string& stored) {
   if (differs == "GROUP") {
     return Fatal(what + " is kept for group " + stored + "; this function's group is " +
@@ -97,12 +99,17 @@ Error Refusal(const commit::AcquireRequest& request, const std::string& what,
                  std::to_string(request.partition_count) +
                  " now: keys have moved between tasks; use another namespace to begin anew");
   }
+  if (differs == "OUTBOX") {
+    return Fatal(what + ": key " + keys.outbox + " holds a " + stored +
+                 " where a hash belongs: somebody else wrote there");
+  }
   return Fatal(what + " has the layout format \"" + stored + "\"; this host reads format \"" +
                std::string(kFormat) + "\": run a host that knows it");
 }
 
 bool ReadTaskField(std::string_view name, std::string_view value, commit::Acquired* acquired) {
   if (name == "seq") return ParseNumber(value, &acquired->seq);
+  if (name == kPublished) return ParseNumber(value, &acquired->published_seq);
   if (name == "owner") acquired->former_owner = value;
   if (!name.starts_with(kAppliedPrefix)) return true;
   TopicOffset applied{.topic = std::string(name.substr(kAppliedPrefix.size()))};
@@ -111,35 +118,109 @@ bool ReadTaskField(std::string_view name, std::string_view value, commit::Acquir
   return true;
 }
 
+Status ReadTask(const std::string& what, Reply fields, commit::Acquired* acquired) {
+  for (size_t i = 0; i + 1 < fields.size(); i += 2) {
+    if (ReadTaskField(fields[i].text.view(), fields[i + 1].text.view(), acquired)) continue;
+    return Fatal(what + ": field " + std::string(fields[i].text.view()) +
+                 " of its :task hash is not a number: somebody else wrote there");
+  }
+  std::sort(acquired->applied.begin(), acquired->applied.end(),
+            [](const TopicOffset& a, const TopicOffset& b) { return a.topic < b.topic; });
+  return {};
+}
+
+// A field that is not written as the host writes it could not be removed under its number.
+bool ParseSeq(std::string_view field, uint64_t* seq) {
+  return ParseNumber(field, seq) && *seq > 0 && field.front() != '0';
+}
+
+Status ReadOutbox(const TaskKeys& keys, const std::string& what, Reply entries,
+                  commit::Acquired* acquired) {
+  const auto damaged = [&](const ReplyNode& field, const std::string& how) {
+    return Fatal(what + ": field " + std::string(field.text.view()) + " of key " + keys.outbox +
+                 " " + how);
+  };
+  acquired->outbox.reserve(entries.size() / 2);
+  for (size_t i = 0; i + 1 < entries.size(); i += 2) {
+    uint64_t seq = 0;
+    if (!ParseSeq(entries[i].text.view(), &seq)) {
+      return damaged(entries[i], "is not the number of a unit: somebody else wrote there");
+    }
+    auto entry = commit::Unpack(seq, std::string(entries[i + 1].text.view()));
+    if (!entry) return damaged(entries[i], "is a damaged entry: its outputs cannot be published");
+    acquired->outbox.push_back(*std::move(entry));
+  }
+  std::sort(acquired->outbox.begin(), acquired->outbox.end(),
+            [](const auto& a, const auto& b) { return a.seq < b.seq; });
+  return {};
+}
+
+// The elements of the array at `at` of a reply, when it is one of texts.
+std::optional<Reply> TextsAt(Reply reply, size_t at) {
+  if (at >= reply.size() || reply[at].type != ReplyNode::Type::kArray) return std::nullopt;
+  const size_t count = reply[at].elements;
+  if (count > reply.size() - at - 1) return std::nullopt;
+  return reply.subspan(at + 1, count);
+}
+
+bool HasOutputs(const commit::CommitRequest& request) {
+  return request.publication != nullptr && !request.publication->packed.empty();
+}
+
+size_t OutboxSteps(const commit::CommitRequest& request) {
+  return (request.trimmed.empty() ? 0 : 1) + (HasOutputs(request) ? 1 : 0);
+}
+
+size_t TaskArguments(const commit::CommitRequest& request) {
+  return 2 + 2 * request.applied.size() + (request.published_seq > 0 ? 2 : 0);
+}
+
+void WriteTask(CommandWriter& writer, const commit::CommitRequest& request) {
+  writer.Number(static_cast<int64_t>(TaskArguments(request)));
+  writer.Arg("seq").Number(request.seq);
+  for (const TopicOffset& applied : request.applied) {
+    writer.Arg(kAppliedPrefix, applied.topic).Number(applied.offset);
+  }
+  if (request.published_seq > 0) writer.Arg(kPublished).Number(request.published_seq);
+}
+
+// What is trimmed goes first, as erasures of state do.
+void WriteOutbox(CommandWriter& writer, const commit::CommitRequest& request) {
+  if (!request.trimmed.empty()) {
+    writer.Number(-static_cast<int64_t>(request.trimmed.size()));
+    for (const uint64_t seq : request.trimmed) writer.Number(seq);
+  }
+  if (HasOutputs(request)) writer.Number(2).Number(request.seq).Arg(request.publication->packed);
+}
+
 }  // namespace
 
 void EncodeAcquire(std::string_view script, const TaskKeys& keys,
                    const commit::AcquireRequest& request, OutBuffer* out) {
   CommandWriter writer(out);
-  writer.Begin(9).Arg("EVALSHA").Arg(script).Number(1).Arg(keys.task);
+  writer.Begin(10).Arg("EVALSHA").Arg(script).Number(2).Arg(keys.task).Arg(keys.outbox);
   writer.Arg(request.epoch).Arg(request.owner).Arg(request.group);
   writer.Number(request.partition_count).Arg(kFormat);
 }
 
-Result<commit::Acquired> DecodeAcquire(const commit::AcquireRequest& request,
+Result<commit::Acquired> DecodeAcquire(const TaskKeys& keys, const commit::AcquireRequest& request,
                                        const std::string& what, Reply reply) {
   if (reply[0].type == ReplyNode::Type::kError) {
     return Retriable(what + " could not be acquired: Redis says " +
                      std::string(reply[0].text.view()));
   }
   const std::string_view verdict = reply.size() > 1 ? reply[1].text.view() : std::string_view();
-  if (verdict != "OK") {
-    if (reply.size() != 3) return Retriable(what + " could not be acquired: unexpected reply");
-    return Refusal(request, what, verdict, std::string(reply[2].text.view()));
+  if (verdict != "OK" && reply.size() == 3) {
+    return Refusal(keys, request, what, verdict, std::string(reply[2].text.view()));
+  }
+  const auto task = TextsAt(reply, 2);
+  const auto outbox = task ? TextsAt(reply, 3 + task->size()) : std::nullopt;
+  if (verdict != "OK" || !outbox) {
+    return Retriable(what + " could not be acquired: unexpected reply");
   }
   commit::Acquired acquired;
-  for (size_t i = 2; i + 1 < reply.size(); i += 2) {
-    if (ReadTaskField(reply[i].text.view(), reply[i + 1].text.view(), &acquired)) continue;
-    return Fatal(what + ": field " + std::string(reply[i].text.view()) +
-                 " of its :task hash is not a number: somebody else wrote there");
-  }
-  std::sort(acquired.applied.begin(), acquired.applied.end(),
-            [](const TopicOffset& a, const TopicOffset& b) { return a.topic < b.topic; });
+  if (const Status read = ReadTask(what, *task, &acquired); !read) return read.error();
+  if (const Status read = ReadOutbox(keys, what, *outbox, &acquired); !read) return read.error();
   return acquired;
 }
 
@@ -160,33 +241,38 @@ void CommitEncoder::MakeSteps(std::span<const WriteOp> writes) {
   }
 }
 
+const WriteOp& CommitEncoder::FirstOf(const Step& step,
+                                      const commit::CommitRequest& request) const {
+  return request.writes[order_[step.first]];
+}
+
+// Of the whole command: EVALSHA, name, key count; keys; epoch, seq, n; a count per step; the rest.
+size_t CommitEncoder::CountArguments(const commit::CommitRequest& request) const {
+  const size_t steps = steps_.size() + OutboxSteps(request);
+  size_t arguments = 3 + 1 + steps + 3 + TaskArguments(request) + steps;
+  for (const Step& step : steps_) {
+    arguments += static_cast<size_t>(std::abs(ArgumentCount(FirstOf(step, request), step.count)));
+  }
+  return arguments + request.trimmed.size() + (HasOutputs(request) ? 2 : 0);
+}
+
 void CommitEncoder::Encode(std::string_view script, const TaskKeys& keys,
                            const commit::CommitRequest& request, OutBuffer* out) {
   MakeSteps(request.writes);
-  const auto first_of = [&](const Step& step) -> const WriteOp& {
-    return request.writes[order_[step.first]];
-  };
-  const size_t task_arguments = 2 + 2 * request.applied.size();
-  size_t arguments = 3 + 1 + steps_.size() + 3 + task_arguments + steps_.size();
-  for (const Step& step : steps_) {
-    arguments += static_cast<size_t>(std::abs(ArgumentCount(first_of(step), step.count)));
-  }
   CommandWriter writer(out);
-  writer.Begin(arguments).Arg("EVALSHA").Arg(script);
-  writer.Number(static_cast<int64_t>(1 + steps_.size())).Arg(keys.task);
-  for (const Step& step : steps_) WriteKey(writer, keys, first_of(step));
-  writer.Arg(*request.epoch).Number(static_cast<int64_t>(request.expected_seq));
-  writer.Number(static_cast<int64_t>(task_arguments));
-  writer.Arg("seq").Number(static_cast<int64_t>(request.seq));
-  for (const TopicOffset& applied : request.applied) {
-    writer.Arg(kAppliedPrefix, applied.topic).Number(applied.offset);
-  }
+  writer.Begin(CountArguments(request)).Arg("EVALSHA").Arg(script);
+  writer.Number(static_cast<int64_t>(1 + steps_.size() + OutboxSteps(request))).Arg(keys.task);
+  for (const Step& step : steps_) WriteKey(writer, keys, FirstOf(step, request));
+  for (size_t i = 0; i < OutboxSteps(request); ++i) writer.Arg(keys.outbox);
+  writer.Arg(*request.epoch).Number(request.expected_seq);
+  WriteTask(writer, request);
   for (const Step& step : steps_) {
-    writer.Number(ArgumentCount(first_of(step), step.count));
+    writer.Number(ArgumentCount(FirstOf(step, request), step.count));
     for (size_t i = step.first; i < step.first + step.count; ++i) {
       WriteCell(writer, request.writes[order_[i]]);
     }
   }
+  WriteOutbox(writer, request);
 }
 
 bool IsApplied(Reply reply) {
@@ -197,6 +283,9 @@ CommitAnswer DecodeCommit(const std::string& what, Reply reply) {
   const ReplyNode& answer = reply[0];
   const std::string text(answer.text.view());
   const std::string rest = text.substr(std::min(text.size(), text.find(' ') + 1));
+  if (answer.type == ReplyNode::Type::kString && text == "UNKNOWN") {
+    return {CommitResult::kDiverged, what + ": the store does not know the task any more"};
+  }
   if (answer.type == ReplyNode::Type::kString && text.starts_with("FENCED ")) {
     return {CommitResult::kFenced, what + " is owned by " + rest + " now"};
   }

@@ -17,8 +17,9 @@ namespace millrace::redis {
 // `script` is the name that SCRIPT LOAD gave.
 void EncodeAcquire(std::string_view script, const TaskKeys& keys,
                    const commit::AcquireRequest& request, OutBuffer* out);
-// `what` names the state in messages. An error reply of Redis is retriable.
-Result<commit::Acquired> DecodeAcquire(const commit::AcquireRequest& request,
+// `what` names the state in messages. An error reply of Redis is retriable; what somebody else
+// wrote into the task's keys is fatal. Each entry of the outbox is checked to its last byte.
+Result<commit::Acquired> DecodeAcquire(const TaskKeys& keys, const commit::AcquireRequest& request,
                                        const std::string& what, Reply reply);
 
 // Keeps its working memory from unit to unit.
@@ -34,6 +35,8 @@ class CommitEncoder {
     size_t count = 0;
   };
   void MakeSteps(std::span<const commit::WriteOp> writes);
+  const commit::WriteOp& FirstOf(const Step& step, const commit::CommitRequest& request) const;
+  size_t CountArguments(const commit::CommitRequest& request) const;
 
   std::vector<uint32_t> order_;  // indexes of writes, step by step
   std::vector<Step> steps_;

@@ -71,10 +71,4 @@ CommandWriter& CommandWriter::Arg(std::string_view head, std::string_view tail) 
   return *this;
 }
 
-CommandWriter& CommandWriter::Number(int64_t number) {
-  char digits[kLengthBytesMax];
-  const char* end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-  return Arg({digits, static_cast<size_t>(end - digits)});
-}
-
 }  // namespace millrace::redis

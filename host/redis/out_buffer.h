@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <charconv>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -43,9 +45,15 @@ class CommandWriter {
   CommandWriter& Begin(size_t argument_count);
   CommandWriter& Arg(std::string_view bytes) { return Arg(bytes, {}); }
   CommandWriter& Arg(std::string_view head, std::string_view tail);  // one argument in two parts
-  CommandWriter& Number(int64_t number);
+  CommandWriter& Number(std::integral auto number) {
+    char digits[kDigitsMax];
+    const char* end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+    return Arg({digits, static_cast<size_t>(end - digits)});
+  }
 
  private:
+  static constexpr size_t kDigitsMax = 20;  // of 64 bits, with a sign
+
   OutBuffer* out_;
 };
 

@@ -169,7 +169,8 @@ void Pipeline::OnAcquireReply(Reply reply) {
   const commit::AcquireRequest& request = waiting_acquires_.front();
   acquires_.push_back({.partition = request.partition,
                        .epoch = request.epoch,
-                       .result = DecodeAcquire(request, keys_.Describe(request.partition), reply)});
+                       .result = DecodeAcquire(keys_.Of(request.partition), request,
+                                               keys_.Describe(request.partition), reply)});
   waiting_acquires_.pop_front();
   scratch_.Clear();
 }

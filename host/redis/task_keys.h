@@ -15,7 +15,8 @@ namespace millrace::redis {
 // The names of one task's keys; docs/state-layout.md is the reference. All share one hash tag, so
 // that a script over them is atomic on Redis Cluster, too.
 struct TaskKeys {
-  std::string task;  // {mr:<namespace>:<function>:<partition>}:task
+  std::string task;    // {mr:<namespace>:<function>:<partition>}:task
+  std::string outbox;  // …:o
   std::vector<std::string>
       states;  // by state: …:s:<state>, or …:m:<state>: to be followed by the key
 };

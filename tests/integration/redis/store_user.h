@@ -37,6 +37,14 @@ inline Write EraseField(Slice key, Slice field) {
 }
 inline Write EraseMap(Slice key) { return {Write::Kind::kEraseMap, kCarts, key, {}, {}}; }
 
+// Outputs of a unit as the lane packs them: one record with this value.
+inline commit::PublicationPtr Outputs(uint64_t seq, Slice value, Offsets applied = {{"in", 42}}) {
+  static const std::vector<std::string> kTopics = {"out"};
+  commit::OutboxWriter writer(&kTopics);
+  writer.Add({.topic = 0, .key = "key", .value = value, .headers = {}, .id = "id"});
+  return writer.Finish(seq, std::move(applied));
+}
+
 // A lane's view of a RedisStore in tests: starts a request and runs the io_context until its answer
 // is there, at most ten seconds.
 class StoreUser {
@@ -93,6 +101,24 @@ class StoreUser {
                          .seq = expected + 1,
                          .applied = applied,
                          .writes = writes});
+  }
+  // The writes of a unit are left out here: what it does to the outbox and to `published`.
+  struct OutboxUnit {
+    uint64_t expected = 0;
+    uint64_t seq = 0;
+    commit::PublicationPtr outputs = {};
+    uint64_t published = 0;
+    std::vector<uint64_t> trimmed = {};
+  };
+  commit::CommitReply Commit(const std::string& epoch, const OutboxUnit& unit) {
+    store_->StartCommit({.partition = 0,
+                         .epoch = &epoch,
+                         .expected_seq = unit.expected,
+                         .seq = unit.seq,
+                         .publication = unit.outputs.get(),
+                         .published_seq = unit.published,
+                         .trimmed = unit.trimmed});
+    return NextCommit();
   }
   commit::CommitReply NextCommit() {
     commit::CommitReply reply;

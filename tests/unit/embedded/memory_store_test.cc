@@ -77,6 +77,46 @@ TEST_F(MemoryStoreTest, CommitOnAnotherPredecessorDiverges) {
   EXPECT_EQ(port->ReadNow(0, items).found[0].what, Found::What::kAbsent);
 }
 
+TEST_F(MemoryStoreTest, CommitOfATaskThatNobodyOwnsDiverges) {
+  const auto port = Open();
+  EXPECT_EQ(Commit(*port, "a", 0, {Put("k", "v")}), CommitResult::kDiverged);
+  Acquire(*port, "a");
+  EXPECT_EQ(Commit(*port, "a", 0, {Put("k", "v")}), CommitResult::kApplied);
+}
+
+TEST_F(MemoryStoreTest, OutboxKeepsWhatIsNotTrimmed) {
+  const auto port = Open();
+  Acquire(*port, "a");
+  const std::string epoch = "a";
+  const auto commit = [&](uint64_t expected, uint64_t seq, std::string packed,
+                          std::vector<uint64_t> trimmed, uint64_t published) {
+    const commit::Publication outputs{.seq = seq, .applied = {}, .packed = std::move(packed)};
+    port->StartCommit({.partition = 0,
+                       .epoch = &epoch,
+                       .expected_seq = expected,
+                       .seq = seq,
+                       .publication = &outputs,
+                       .published_seq = published,
+                       .trimmed = trimmed});
+    commit::CommitReply reply;
+    return port->PollCommit(&reply) ? reply.result : CommitResult::kUnavailable;
+  };
+  EXPECT_EQ(commit(0, 9, "nine", {}, 0), CommitResult::kApplied);
+  EXPECT_EQ(commit(9, 10, "", {}, 0), CommitResult::kApplied);
+  EXPECT_EQ(commit(10, 11, "eleven", {}, 0), CommitResult::kApplied);
+  EXPECT_EQ(commit(10, 12, "lost", {11}, 11), CommitResult::kDiverged);
+  EXPECT_EQ(commit(11, 20, "twenty", {9}, 9), CommitResult::kApplied);
+  EXPECT_EQ(commit(20, 21, "", {}, 0), CommitResult::kApplied);
+  const auto reply = Acquire(*port, "b");
+  ASSERT_TRUE(reply.result);
+  EXPECT_EQ(reply.result->seq, 21u);
+  EXPECT_EQ(reply.result->published_seq, 9u);
+  ASSERT_EQ(reply.result->outbox.size(), 2u);
+  EXPECT_EQ(reply.result->outbox[0].seq, 11u);
+  EXPECT_EQ(reply.result->outbox[0].packed, "eleven");
+  EXPECT_EQ(reply.result->outbox[1].seq, 20u);
+}
+
 TEST_F(MemoryStoreTest, AnotherGroupOrPartitionCountIsRefused) {
   const auto port = Open();
   Acquire(*port, "a");

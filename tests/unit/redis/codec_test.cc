@@ -80,6 +80,121 @@ TEST(CommitCodecTest, StepsAreGroupedAndErasuresOfMapsComeFirst) {
                              " 6 2 seq 7 -1 z 2 a 1 0 4 f F h H -1 g 2 n N");
 }
 
+const std::vector<std::string> kTopics = {"out"};
+
+commit::PublicationPtr Outputs(uint64_t seq, Slice value) {
+  commit::OutboxWriter writer(&kTopics);
+  writer.Add({.topic = 0, .key = {}, .value = value, .headers = {}, .id = "id"});
+  return writer.Finish(seq, {{"in", 42}});
+}
+
+TEST(CommitCodecTest, TheOutboxIsTrimmedThenAppendedTo) {
+  KeySpace keys = Keys();
+  OutBuffer out;
+  const std::vector<WriteOp> writes = {{WriteOp::Kind::kPutValue, 0, "a", {}, "1"}};
+  const Offsets applied = {{"in", 42}};
+  const commit::PublicationPtr outputs = Outputs(UINT64_MAX, "O");
+  const std::vector<uint64_t> trimmed = {4, 6};
+  CommitEncoder().Encode("SHA", keys.Of(3),
+                         {.partition = 3,
+                          .epoch = &kEpoch,
+                          .expected_seq = 6,
+                          .seq = UINT64_MAX,
+                          .applied = applied,
+                          .writes = writes,
+                          .publication = outputs.get(),
+                          .published_seq = 6,
+                          .trimmed = trimmed},
+                         &out);
+  const std::string tag = "{mr:ns:fn:3}";
+  EXPECT_THAT(Commands(out),
+              testing::ElementsAre("EVALSHA SHA 4 " + tag + ":task " + tag + ":s:totals " + tag +
+                                   ":o " + tag + ":o " + kEpoch +
+                                   " 6 6 seq 18446744073709551615 applied:in 42 published 6 2 a 1" +
+                                   " -2 4 6 2 18446744073709551615 " + outputs->packed));
+}
+
+TEST(CommitCodecTest, AUnitWithoutOutputsLeavesTheOutboxAlone) {
+  KeySpace keys = Keys();
+  OutBuffer out;
+  const commit::Publication none{.seq = 7, .applied = {}, .packed = {}};
+  CommitEncoder().Encode(
+      "SHA", keys.Of(3),
+      {.partition = 3, .epoch = &kEpoch, .expected_seq = 6, .seq = 7, .publication = &none}, &out);
+  EXPECT_THAT(Commands(out),
+              testing::ElementsAre("EVALSHA SHA 1 {mr:ns:fn:3}:task " + kEpoch + " 6 2 seq 7"));
+}
+
+// What the acquire script answers.
+Result<commit::Acquired> Decode(const std::vector<std::string>& task,
+                                const std::vector<std::string>& outbox) {
+  using Type = ReplyNode::Type;
+  std::vector<ReplyNode> nodes = {{.type = Type::kArray, .text = {}, .elements = 3},
+                                  {.type = Type::kString, .text = "OK"}};
+  for (const auto* texts : {&task, &outbox}) {
+    nodes.push_back(
+        {.type = Type::kArray, .text = {}, .elements = static_cast<uint32_t>(texts->size())});
+    for (const std::string& text : *texts) nodes.push_back({.type = Type::kString, .text = text});
+  }
+  return DecodeAcquire(Keys().Of(3), {}, "state", nodes);
+}
+
+TEST(AcquireCodecTest, TheOutboxComesInTheOrderOfSeq) {
+  const auto acquired = Decode({"seq", "100", "applied:in", "7", "published", "8", "owner", "me"},
+                               {"100", Outputs(100, "c")->packed, "9", Outputs(9, "a")->packed,
+                                "20", Outputs(20, "b")->packed});
+  ASSERT_TRUE(acquired) << acquired.error().message;
+  EXPECT_EQ(acquired->seq, 100u);
+  EXPECT_EQ(acquired->published_seq, 8u);
+  EXPECT_EQ(acquired->applied, (Offsets{{"in", 7}}));
+  ASSERT_EQ(acquired->outbox.size(), 3u);
+  for (const auto& [index, seq] : {std::pair{0, 9}, {1, 20}, {2, 100}}) {
+    const commit::Publication& entry = acquired->outbox[static_cast<size_t>(index)];
+    EXPECT_EQ(entry.seq, static_cast<uint64_t>(seq));
+    EXPECT_EQ(entry.outputs, 1u);
+    EXPECT_EQ(entry.applied, (Offsets{{"in", 42}}));
+  }
+}
+
+TEST(AcquireCodecTest, StateOfTheFormerVersionHasNeitherOutboxNorPublished) {
+  const auto acquired = Decode({"seq", "3"}, {});
+  ASSERT_TRUE(acquired);
+  EXPECT_EQ(acquired->published_seq, 0u);
+  EXPECT_TRUE(acquired->outbox.empty());
+}
+
+TEST(AcquireCodecTest, DamagedEntriesAreFatalAndNamed) {
+  std::string cut = Outputs(9, "a")->packed;
+  cut.pop_back();
+  const auto damaged = Decode({}, {"9", cut});
+  ASSERT_FALSE(damaged);
+  EXPECT_EQ(damaged.error().error_class, ErrorClass::kFatal);
+  EXPECT_THAT(damaged.error().message, HasSubstr("field 9 of key {mr:ns:fn:3}:o is a damaged"));
+  for (const std::string field : {"", "x", "9x", "-1", "09", "0", " 9", "18446744073709551616"}) {
+    const auto reply = Decode({}, {field, Outputs(9, "a")->packed});
+    ASSERT_FALSE(reply) << field;
+    EXPECT_EQ(reply.error().error_class, ErrorClass::kFatal);
+    EXPECT_THAT(reply.error().message,
+                HasSubstr("field " + field + " of key {mr:ns:fn:3}:o is not the number"));
+  }
+  EXPECT_FALSE(Decode({"published", "x"}, {}));
+}
+
+TEST(AcquireCodecTest, AReplyOfAnotherShapeIsRetriable) {
+  using Type = ReplyNode::Type;
+  std::vector<ReplyNode> nodes = {{.type = Type::kArray, .text = {}, .elements = 3},
+                                  {.type = Type::kString, .text = "OK"},
+                                  {.type = Type::kArray, .text = {}, .elements = 2},
+                                  {.type = Type::kString, .text = "seq"},
+                                  {.type = Type::kString, .text = "3"}};
+  for (; !nodes.empty(); nodes.pop_back()) {
+    const auto reply = DecodeAcquire(Keys().Of(3), {}, "state", nodes);
+    ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error().error_class, ErrorClass::kRetriable);
+    if (nodes.size() == 1) break;
+  }
+}
+
 TEST(CommitCodecTest, RepliesBecomeResults) {
   const auto decode = [](Slice text, ReplyNode::Type type = ReplyNode::Type::kString) {
     const ReplyNode node{.type = type, .text = text};
@@ -91,6 +206,8 @@ TEST(CommitCodecTest, RepliesBecomeResults) {
   EXPECT_EQ(decode("FENCED mr.x").result, CommitResult::kFenced);
   EXPECT_EQ(decode("FENCED mr.x").detail, "state is owned by mr.x now");
   EXPECT_EQ(decode("DIVERGED 9").result, CommitResult::kDiverged);
+  EXPECT_EQ(decode("UNKNOWN").result, CommitResult::kDiverged);
+  EXPECT_EQ(decode("UNKNOWN").detail, "state: the store does not know the task any more");
   EXPECT_EQ(decode("REJECTED list a b").result, CommitResult::kRejected);
   EXPECT_THAT(decode("REJECTED list a b").detail, HasSubstr("key a b holds a list"));
   EXPECT_EQ(decode("FENCED x", ReplyNode::Type::kError).result, CommitResult::kRejected);
