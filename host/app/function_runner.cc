@@ -229,6 +229,8 @@ LaneThreadOptions FunctionRunner::LaneOptions(int slot) {
                       .group = spec_.group,
                       .owner = "mr." + services_.namespace_name + "." + spec_.name + "." +
                                services_.host_id + "." + std::to_string(slot),
+                      .delivery = spec_.delivery,
+                      .policies = spec_.policies,
                       .outputs = outputs,
                       .batch = spec_.batch,
                       .commit_interval = spec_.commit_interval,

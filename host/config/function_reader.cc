@@ -2,35 +2,15 @@
 #include "config/function_reader.h"
 
 #include <algorithm>
-#include <array>
-#include <string_view>
 
 #include "config/function_config.h"
 #include "config/names.h"
 #include "config/secret.h"
 #include "config/section_reader.h"
-#include "config/suggestion.h"
-#include "config/text.h"
 #include "config/trigger_reader.h"
 
 namespace millrace::config {
 namespace {
-
-void ReadDelivery(const SectionReader& function) {
-  constexpr std::array<std::string_view, 2> kModes{"at_least_once", "exactly_once"};
-  const Entry* entry = function.Find("delivery");
-  const std::string* mode =
-      entry ? TextOf(entry->value, function.Name("delivery"), function.report()) : nullptr;
-  if (!mode || *mode == "at_least_once") return;
-  if (*mode == "exactly_once") {
-    function.report()->NotAvailable(entry->value.at, "delivery: exactly_once",
-                                    "write at_least_once, the default");
-    return;
-  }
-  function.report()->Invalid(entry->value.at, function.Name("delivery") +
-                                                  " must be at_least_once, not " + Quoted(*mode) +
-                                                  DidYouMean(*mode, kModes));
-}
 
 void ReadBatch(const SectionReader& function, BatchLimits* batch) {
   const Entry* entry = function.Find("batch");
@@ -96,7 +76,10 @@ FunctionSpec ReadFunction(const Entry& entry, Report* report) {
   spec.library = DefaultLibrary(entry.key);
   reader.Read("library", &spec.library);
   reader.Read("group", &spec.group, CheckTopicName);
-  ReadDelivery(reader);
+  reader.ReadWord("delivery", &spec.delivery);
+  reader.ReadWord("on_state_loss", &spec.policies.on_state_loss);
+  reader.ReadWord("on_retention_loss", &spec.policies.on_retention_loss);
+  reader.ReadWord("on_offset_reset", &spec.policies.on_offset_reset);
   reader.Read("lanes", &spec.lanes);
   ReadBatch(reader, &spec.batch);
   reader.Read("commit_interval", &spec.commit_interval);

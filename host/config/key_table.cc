@@ -16,6 +16,12 @@ constexpr int64_t kHourMs = 3600 * kSecondMs;
 constexpr std::string_view kNamePattern = "^[a-z0-9][a-z0-9-]{0,62}$";
 constexpr std::string_view kTopicPattern = "^[A-Za-z0-9._-]{1,249}$";
 
+// In the order of the enumerators in model/function_spec.h.
+constexpr std::string_view kDeliveryWords[] = {"at_least_once", "exactly_once"};
+constexpr std::string_view kStateLossWords[] = {"fail", "rebuild", "empty"};
+constexpr std::string_view kRetentionLossWords[] = {"fail", "skip"};
+constexpr std::string_view kOffsetResetWords[] = {"fail", "applied"};
+
 constexpr Key kFilterKeys[] = {
     {.name = "header",
      .about = "Name of the header that is compared.",
@@ -44,6 +50,10 @@ constexpr Key kKafkaTriggerKeys[] = {
      .type = KeyType::kSection,
      .about = "Which records are handled; all if absent.",
      .section = &kFilter},
+    {.name = "deduplicate",
+     .type = KeyType::kFlag,
+     .about = "Drops repeats of another function's outputs, told by their millrace-id.",
+     .default_text = "false"},
 };
 constexpr Section kKafkaTrigger{"functions.*.triggers.kafka", kKafkaTriggerKeys};
 
@@ -80,9 +90,28 @@ constexpr Key kFunctionKeys[] = {
      .about = "Consumer group; the default is millrace.<namespace>.<function>.",
      .pattern = "^[A-Za-z0-9._-]{1,249}$"},
     {.name = "delivery",
-     .about = "What a crash may do to outputs: at_least_once may repeat them.",
+     .type = KeyType::kWord,
+     .about = "What a crash may do to outputs: at_least_once may repeat them, exactly_once shows "
+              "each once to readers with read_committed.",
      .default_text = "at_least_once",
-     .pattern = "^at_least_once$"},
+     .words = kDeliveryWords},
+    {.name = "on_state_loss",
+     .type = KeyType::kWord,
+     .about = "When the store lost the state and the group has offsets: fail, rebuild it from the "
+              "input, or go on with an empty one. No effect without state.",
+     .default_text = "fail",
+     .words = kStateLossWords},
+    {.name = "on_retention_loss",
+     .type = KeyType::kWord,
+     .about = "When the input no longer holds what comes next: fail, or skip to what it holds.",
+     .default_text = "fail",
+     .words = kRetentionLossWords},
+    {.name = "on_offset_reset",
+     .type = KeyType::kWord,
+     .about = "When the group's offsets were moved and the state's were not: fail, or go on from "
+              "what is applied. No effect without state.",
+     .default_text = "fail",
+     .words = kOffsetResetWords},
     {.name = "lanes",
      .type = KeyType::kInteger,
      .about = "Threads of this host that work on the function.",
@@ -206,10 +235,10 @@ constexpr Key kRootKeys[] = {
 };
 constexpr Section kRoot{"", kRootKeys};
 
-constexpr std::string_view kLaterKeys[] = {
-    "cache",  "concurrency", "deduplicate",   "durability", "idle_after", "isolation",
-    "limits", "on_failure",  "on_state_loss", "retry",      "scaling",    "state",
-    "store",  "swap",        "timers",        "trust",      "ttl"};
+constexpr std::string_view kLaterKeys[] = {"cache",     "concurrency", "durability", "idle_after",
+                                           "isolation", "limits",      "on_failure", "retry",
+                                           "scaling",   "state",       "store",      "swap",
+                                           "timers",    "trust",       "ttl"};
 constexpr std::string_view kLaterTriggers[] = {"http", "lag", "resource", "schedule", "table"};
 
 struct Owned {

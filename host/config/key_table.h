@@ -13,6 +13,8 @@ namespace millrace::config {
 
 enum class KeyType {
   kText,
+  kWord,       // one of `words`
+  kFlag,       // true or false
   kInteger,    // min and max as they are
   kDuration,   // min and max in milliseconds
   kSize,       // min and max in bytes
@@ -35,6 +37,7 @@ struct Key {
   int64_t max = 0;
   const Section* section = nullptr;
   std::string_view pattern = {};  // kText: regular expression for editors; the readers check more
+  std::span<const std::string_view> words = {};  // in the order of the enumerators they stand for
   enum class Need { kOptional, kRequired } need = Need::kOptional;
   enum class Secret { kNo, kAllowed } secret = Secret::kNo;  // name#env and name#file
 };

@@ -22,7 +22,7 @@ class Report {
 
   void Invalid(At at, std::string what) { Add(at, std::move(what), ConfigError::Kind::kInvalid); }
 
-  // `subject` is what the file asked for, for instance "delivery: exactly_once".
+  // `subject` is what the file asked for, for instance "functions.page-edits.retry".
   void NotAvailable(At at, const std::string& subject, const std::string& instead = {}) {
     const std::string hint = instead.empty() ? "" : "; " + instead;
     Add(at, subject + " is not available in this version" + hint, ConfigError::Kind::kNotAvailable);

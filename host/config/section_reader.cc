@@ -169,6 +169,34 @@ void SectionReader::Read(std::string_view key, Millis* value) const {
   if (ReadNumber(key, &ms)) *value = Millis(ms);
 }
 
+void SectionReader::Read(std::string_view key, bool* value) const {
+  const Entry* entry = Find(key);
+  if (!entry || entry->value.kind == Node::Kind::kFailed) return;
+  const Node& node = entry->value;
+  const bool plain = node.kind == Node::Kind::kScalar && node.plain;
+  if (const auto truth = plain ? ParseTruth(node.text) : std::nullopt) {
+    *value = *truth;
+  } else {
+    report_->Invalid(node.at, Name(key) + " must be true or false, not " + KindName(node));
+  }
+}
+
+std::optional<size_t> SectionReader::ReadWordIndex(std::string_view key) const {
+  const Entry* entry = Find(key);
+  const std::string* text = entry ? TextOf(entry->value, Name(key), report_) : nullptr;
+  if (!text) return std::nullopt;
+  const auto words = section_.Find(key)->words;
+  const auto found = std::find(words.begin(), words.end(), *text);
+  if (found != words.end()) return static_cast<size_t>(found - words.begin());
+  std::string choice(words.front());
+  for (size_t i = 1; i < words.size(); ++i) {
+    choice += (i + 1 == words.size() ? " or " : ", ") + std::string(words[i]);
+  }
+  report_->Invalid(entry->value.at, Name(key) + " must be " + choice + ", not " + Quoted(*text) +
+                                        DidYouMean(*text, words));
+  return std::nullopt;
+}
+
 void SectionReader::Read(std::string_view key, std::string* value, const TextCheck& check) const {
   const Entry* entry = Find(key);
   const std::string* text = entry ? TextOf(entry->value, Name(key), report_) : nullptr;

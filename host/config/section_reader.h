@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,7 +32,14 @@ class SectionReader {
   void Read(std::string_view key, int* value) const;
   void Read(std::string_view key, int64_t* value) const;
   void Read(std::string_view key, Millis* value) const;
+  void Read(std::string_view key, bool* value) const;
   void Read(std::string_view key, std::string* value, const TextCheck& check = {}) const;
+
+  // For a key of type kWord, whose words stand in the order of the enumerators.
+  template <class Enum>
+  void ReadWord(std::string_view key, Enum* value) const {
+    if (const auto index = ReadWordIndex(key)) *value = static_cast<Enum>(*index);
+  }
 
   // "functions.page-edits.lanes"
   std::string Name(std::string_view key) const;
@@ -42,6 +50,7 @@ class SectionReader {
   void CheckKeys(const Node& map) const;
   void ReportUnknown(const Entry& entry) const;
   bool ReadNumber(std::string_view key, int64_t* value) const;
+  std::optional<size_t> ReadWordIndex(std::string_view key) const;
 
   const Section& section_;
   const Node* map_;

@@ -159,6 +159,7 @@ std::vector<KafkaTrigger> ReadTriggers(const SectionReader& function, At functio
     if (kafka->value.kind == Node::Kind::kNull || kafka->value.kind == Node::Kind::kMap) {
       triggers.push_back(
           {topics.Read(reader, kafka->key_at), ReadStart(reader), ReadFilter(reader)});
+      reader.Read("deduplicate", &triggers.back().deduplicate);
     }
   }
   return triggers;

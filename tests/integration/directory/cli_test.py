@@ -36,13 +36,12 @@ class Commands(FolderTest):
         self.assertIn('(did you mean "lanes"?)', done.stderr)
 
     def test_what_a_later_version_will_have_is_refused_by_name(self) -> None:
-        keys = {"delivery": "exactly_once", "deduplicate": "true", "durability": "changelog",
-                "store": "memory", "cache": "off", "retry": "{ max_attempts: 5 }",
+        keys = {"durability": "changelog", "store": "memory", "cache": "off",
+                "retry": "{ max_attempts: 5 }",
                 "on_failure": "{ dead_letter: dead }", "isolation": "process",
                 "limits": "{ memory: 1GiB }", "trust": "signed", "swap": "manual",
                 "scaling": "{ min: 0 }", "concurrency": "4", "ttl": "1h", "timers": "{}",
-                "on_state_loss": "empty", "state": "{}",
-                "outputs": "{ out: { topic: t, create: 4 } }"}
+                "state": "{}", "outputs": "{ out: { topic: t, create: 4 } }"}
         for key, value in keys.items():
             with self.subTest(key):
                 done, path = self.check(f"functions:\n  echo:\n{TRIGGERS}    {key}: {value}\n")

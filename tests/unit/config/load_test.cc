@@ -32,7 +32,10 @@ functions:
   order-totals:
     library: /lib/x.so
     group: mine
-    delivery: at_least_once
+    delivery: exactly_once
+    on_state_loss: rebuild
+    on_retention_loss: skip
+    on_offset_reset: applied
     lanes: 3
     batch: { max_records: 7, max_wait: 0ms }
     commit_interval: 1s
@@ -41,7 +44,7 @@ functions:
     cache_bytes: 1MiB
     triggers:
       - kafka: { topics: [a, b], start: latest, filter: { header: kind, equals: "" } }
-      - kafka: { topic: c, start: 2015-09-12T01:00:00.25+01:00 }
+      - kafka: { topic: c, start: 2015-09-12T01:00:00.25+01:00, deduplicate: true }
     outputs: { totals: t }
     config: { x: 1 }
   plain:
@@ -73,6 +76,10 @@ TEST_F(ConfigTest, EveryFunctionKeyReachesItsField) {
   want.name = "order-totals";
   want.library = "/lib/x.so";
   want.group = "mine";
+  want.delivery = Delivery::kExactlyOnce;
+  want.policies = {.on_state_loss = OnStateLoss::kRebuild,
+                   .on_retention_loss = OnRetentionLoss::kSkip,
+                   .on_offset_reset = OnOffsetReset::kApplied};
   want.lanes = 3;
   want.batch = {.max_records = 7, .max_wait = Millis(0)};
   want.commit_interval = Millis(1000);
@@ -81,13 +88,40 @@ TEST_F(ConfigTest, EveryFunctionKeyReachesItsField) {
   want.cache_bytes = 1 << 20;
   using Kind = StartPosition::Kind;
   want.triggers = {{{"a", "b"}, {Kind::kLatest}, HeaderFilter{"kind", ""}},
-                   {{"c"}, {Kind::kTimestamp, 1442016000250}, std::nullopt}};
+                   {{"c"}, {Kind::kTimestamp, 1442016000250}, std::nullopt, true}};
   want.outputs = {{"totals", "t"}};
   want.config = {{"x", "1"}};
   want.position = {folder() + "/millrace.yaml", 17, 3};
   EXPECT_EQ(config->functions[0], want);
   EXPECT_EQ(config->functions[1].triggers[0].start,
             (StartPosition{Kind::kTimestamp, 1442016000000}));
+}
+
+TEST_F(ConfigTest, EveryWordMeansItsEnumerator) {
+  const auto load = [this](const std::string& line) {
+    const auto config =
+        Load("functions: { f: { triggers: [{ kafka: { topic: a } }], " + line + " } }");
+    EXPECT_TRUE(config) << line;
+    return config ? config->functions[0] : FunctionSpec();
+  };
+  EXPECT_EQ(load("delivery: at_least_once").delivery, Delivery::kAtLeastOnce);
+  EXPECT_EQ(load("delivery: exactly_once").delivery, Delivery::kExactlyOnce);
+  const auto loss = [&](const std::string& word) {
+    return load("on_state_loss: " + word).policies.on_state_loss;
+  };
+  EXPECT_EQ(loss("fail"), OnStateLoss::kFail);
+  EXPECT_EQ(loss("rebuild"), OnStateLoss::kRebuild);
+  EXPECT_EQ(loss("empty"), OnStateLoss::kEmpty);
+  const auto retention = [&](const std::string& word) {
+    return load("on_retention_loss: " + word).policies.on_retention_loss;
+  };
+  EXPECT_EQ(retention("fail"), OnRetentionLoss::kFail);
+  EXPECT_EQ(retention("skip"), OnRetentionLoss::kSkip);
+  const auto reset = [&](const std::string& word) {
+    return load("on_offset_reset: " + word).policies.on_offset_reset;
+  };
+  EXPECT_EQ(reset("fail"), OnOffsetReset::kFail);
+  EXPECT_EQ(reset("applied"), OnOffsetReset::kApplied);
 }
 
 TEST_F(ConfigTest, LibraryAndGroupDefaultByNames) {

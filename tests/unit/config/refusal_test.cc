@@ -68,6 +68,35 @@ TEST_F(ConfigTest, DurationsAndSizesSuggestWhatWasMeant) {
                           "1GiB, not \"64MB\" (did you mean \"64MiB\"?)"));
 }
 
+TEST_F(ConfigTest, WordsOutsideOfTheirListAreRefusedWithTheList) {
+  EXPECT_THAT(ErrorsOfFunction("delivery: at_lest_once"),
+              ElementsAre("functions.f.delivery must be at_least_once or exactly_once, not "
+                          "\"at_lest_once\" (did you mean \"at_least_once\"?)"));
+  EXPECT_THAT(ErrorsOfFunction("on_state_loss: rebuilt"),
+              ElementsAre("functions.f.on_state_loss must be fail, rebuild or empty, not "
+                          "\"rebuilt\" (did you mean \"rebuild\"?)"));
+  EXPECT_THAT(ErrorsOfFunction("on_retention_loss: empty"),
+              ElementsAre("functions.f.on_retention_loss must be fail or skip, not \"empty\""));
+  EXPECT_THAT(ErrorsOfFunction("on_offset_reset: [applied]"),
+              ElementsAre("functions.f.on_offset_reset must be one value, not a list"));
+}
+
+TEST_F(ConfigTest, DeduplicateIsTrueOrFalseInATrigger) {
+  const auto errors_of = [this](const std::string& value) {
+    return Without(ErrorsOf(
+        "functions: { f: { triggers: [{ kafka: { topic: in, deduplicate: " + value + " } }] } }"));
+  };
+  EXPECT_THAT(errors_of("True"), IsEmpty());
+  for (const std::string wrong : {"yes", "\"true\"", "1"}) {
+    EXPECT_THAT(errors_of(wrong),
+                ElementsAre(HasSubstr("functions.f.triggers.kafka.deduplicate must be true or "
+                                      "false, not ")));
+  }
+  EXPECT_THAT(ErrorsOfFunction("deduplicate: true"),
+              ElementsAre("unknown key \"deduplicate\" in functions.f (it belongs under "
+                          "functions.*.triggers.kafka)"));
+}
+
 TEST_F(ConfigTest, BadNamesAreRefused) {
   const std::string trigger = ": { triggers: [{ kafka: { topic: x } }] }\n";
   EXPECT_THAT(Without(ErrorsOf("functions:\n  Page_Edits" + trigger)),
@@ -126,12 +155,6 @@ TEST_F(ConfigTest, KeysOfVersionsToComeAreRefusedByName) {
 }
 
 TEST_F(ConfigTest, ValuesOfVersionsToComeAreRefusedByName) {
-  EXPECT_THAT(ErrorsOfFunction("delivery: exactly_once"),
-              ElementsAre("delivery: exactly_once is not available in this version; write "
-                          "at_least_once, the default"));
-  EXPECT_THAT(ErrorsOfFunction("delivery: at_lest_once"),
-              ElementsAre("functions.f.delivery must be at_least_once, not \"at_lest_once\" (did "
-                          "you mean \"at_least_once\"?)"));
   EXPECT_THAT(ErrorsOfFunction("cache: off"),
               ElementsAre("functions.f.cache is not available in this version; set cache_bytes"));
   EXPECT_THAT(ErrorsOfFunction("outputs: { counts: { create: { partitions: 4 } } }"),

@@ -53,6 +53,7 @@ class SchemaText {
 
   static boost::json::value DefaultOf(const Key& key) {
     if (key.type == KeyType::kInteger) return std::stoi(std::string(key.default_text));
+    if (key.type == KeyType::kFlag) return key.default_text == "true";
     return View(key.default_text);
   }
 
@@ -62,10 +63,20 @@ class SchemaText {
     return schema;
   }
 
+  static Object Word(const Key& key) {
+    Array words;
+    for (std::string_view word : key.words) words.push_back(View(word));
+    return {{"enum", std::move(words)}};
+  }
+
   static Object OfType(const Key& key) {
     switch (key.type) {
       case KeyType::kText:
         return Text(key);
+      case KeyType::kWord:
+        return Word(key);
+      case KeyType::kFlag:
+        return {{"type", "boolean"}};
       case KeyType::kInteger:
         return {{"type", "integer"}, {"minimum", key.min}, {"maximum", key.max}};
       case KeyType::kDuration:
