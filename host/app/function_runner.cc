@@ -103,6 +103,10 @@ bool FunctionRunner::has_state() const {
                      [](const Use& use) { return use.kind != UseKind::kOutput; });
 }
 
+Delivery FunctionRunner::delivery() const {
+  return services_.transactions ? spec_.delivery : Delivery::kAtLeastOnce;
+}
+
 void FunctionRunner::Run() {
   while (!ending_) {
     pollfd waiting{.fd = wake_.fd(), .events = POLLIN, .revents = 0};
@@ -223,13 +227,14 @@ LaneThreadOptions FunctionRunner::LaneOptions(int slot) {
   const int partitions =
       input_topics_.empty() ? 0 : watch_->PartitionCount(input_topics_.front()).value_or(0);
   const auto topics = static_cast<int>(input_topics_.size());
+  const std::string owner = "mr." + services_.namespace_name + "." + spec_.name + "." +
+                            services_.host_id + "." + std::to_string(slot);
   LaneThreadOptions options;
   options.slot = slot;
   options.settings = {.function = spec_.name,
                       .group = spec_.group,
-                      .owner = "mr." + services_.namespace_name + "." + spec_.name + "." +
-                               services_.host_id + "." + std::to_string(slot),
-                      .delivery = spec_.delivery,
+                      .owner = owner,
+                      .delivery = delivery(),
                       .policies = spec_.policies,
                       .outputs = outputs,
                       .batch = spec_.batch,
@@ -246,6 +251,7 @@ LaneThreadOptions FunctionRunner::LaneOptions(int slot) {
       .queue_bytes = services_.lane_queue_bytes,
       .partitions_expected = std::max(1, (partitions * topics + spec_.lanes - 1) / spec_.lanes)};
   options.producer = {.client = client, .topics = outputs, .watch = watch_};
+  options.transactions = {.client = client, .transactional_id = owner};
   options.offsets = offsets_.get();
   if (has_state()) options.store = services_.store;
   options.counters = counters_[static_cast<size_t>(slot)].get();
@@ -344,8 +350,10 @@ void FunctionRunner::EndGroup() {
 void FunctionRunner::Assign(int lane, membership::GroupTask task) {
   if (rebuild_with_) return;         // handed over by AssignAgain
   if (lanes_.empty()) StartLanes();  // by now the partition counts are known, which bound memory
-  lane::TaskAssignment assignment{
-      .partition = task.partition, .partition_count = task.partition_count, .topics = {}};
+  lane::TaskAssignment assignment{.partition = task.partition,
+                                  .partition_count = task.partition_count,
+                                  .topics = {},
+                                  .group_metadata = std::move(task.group_metadata)};
   for (const std::string& topic : task.topics) {
     ingest::InputTopic input{.topic = topic, .filter = std::nullopt};
     for (const KafkaTrigger& trigger : spec_.triggers) {

@@ -33,6 +33,7 @@ struct HostServices {
   int64_t lane_queue_bytes = 0;
   int64_t lane_output_bytes = 0;
   StoreFactory store;
+  bool transactions = true;  // false: the broker does not keep them
   Logger* log = nullptr;
   const Clock* clock = nullptr;
 };
@@ -79,6 +80,7 @@ class FunctionRunner final : public membership::LaneControl {
   RunReport Report() const;
   int next_generation() const { return next_generation_; }
   const FunctionSpec& spec() const { return spec_; }
+  Delivery delivery() const;  // what the broker allows of what the specification asks for
   const std::vector<std::unique_ptr<observe::LaneCounters>>& counters() const { return counters_; }
   // Partitions of an input or output topic; absent while unknown.
   std::optional<int32_t> PartitionCount(const std::string& topic) const;

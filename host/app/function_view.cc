@@ -38,6 +38,14 @@ http::TaskState StateOf(const lane::TaskStatus& task) {
   return http::TaskState::kStopped;
 }
 
+http::RecoveryStatus RecoveryOf(const lane::RecoveryStatus& recovery) {
+  return {.kind = static_cast<observe::RecoveryLabel>(recovery.kind),
+          .text = recovery.text,
+          .events_rerun = recovery.events_rerun,
+          .outputs_suppressed = recovery.outputs_suppressed,
+          .offsets_skipped = recovery.offsets_skipped};
+}
+
 http::TaskStatus TaskOf(const RunReport::Task& task) {
   http::TaskStatus view{.partition = task.status.partition,
                         .lane = task.lane,
@@ -48,6 +56,7 @@ http::TaskStatus TaskOf(const RunReport::Task& task) {
   for (const lane::TopicProgress& topic : task.status.topics) {
     view.topics.push_back({.topic = topic.topic, .applied = topic.applied, .lag = topic.lag});
   }
+  if (task.status.recovery) view.recovery = RecoveryOf(*task.status.recovery);
   return view;
 }
 
@@ -66,11 +75,13 @@ http::FunctionStatus StatusOf(const std::string& name, const HostedFunction& fun
   view.reason = function.reason;
   view.library = function.spec.library;
   view.group = function.spec.group;
+  view.delivery = function.spec.delivery;
   view.lanes = function.spec.lanes;
   for (const KafkaTrigger& trigger : function.spec.triggers) {
     view.topics.insert(view.topics.end(), trigger.topics.begin(), trigger.topics.end());
   }
   if (!function.runner) return view;
+  view.delivery = function.runner->delivery();
   const RunReport report = function.runner->Report();
   view.state = StateOf(report.state);
   if (!report.reason.empty()) view.reason = report.reason;

@@ -203,8 +203,14 @@ void Host::Start(const CatalogEvent& event) {
                         .lane_queue_bytes = options_.config.lane_queue_bytes,
                         .lane_output_bytes = options_.config.lane_output_bytes,
                         .store = options_.store,
+                        .transactions = options_.transactions,
                         .log = options_.log,
                         .clock = options_.clock};
+  if (event.spec.delivery == Delivery::kExactlyOnce && !options_.transactions) {
+    options_.log->Warn("function " + name +
+                       ": delivery: exactly_once is run as at_least_once, because the embedded "
+                       "broker keeps no transactions");
+  }
   if (options_.before_start) options_.before_start(event.spec);
   const int number = std::max(1, generations_[name]);
   HostedFunction& function = functions_[name];

@@ -29,6 +29,7 @@ struct HostOptions {
   config::HostConfig config;
   function::CatalogMode mode = function::CatalogMode::kRun;
   StoreFactory store;
+  bool transactions = true;  // false: the broker does not keep them; exactly once cannot be had
   Logger* log = nullptr;
   const Clock* clock = nullptr;
   // Called before a function starts; may be empty.

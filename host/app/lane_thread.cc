@@ -65,6 +65,7 @@ struct LaneThread::Running {
   std::unique_ptr<LaneStore> store;
   std::unique_ptr<ingest::RecordSource> records;
   std::unique_ptr<effects::OutputSink> outputs;
+  std::unique_ptr<commit::Transactions> transactions;  // null under at least once
   std::unique_ptr<commit::GroupOffsets> group;
   std::unique_ptr<lane::Lane> lane;
   std::shared_ptr<const Generation> generation;
@@ -127,6 +128,12 @@ Result<std::unique_ptr<LaneThread::Running>> LaneThread::Build() {
   auto outputs = kafka::MakeOutputProducer(options_.producer);
   if (!outputs) return outputs.error();
   running->outputs = *std::move(outputs);
+  if (options_.settings.delivery == Delivery::kExactlyOnce) {
+    options_.transactions.wake_fd = wake_.fd();
+    auto transactions = kafka::MakeTransactions(options_.transactions);
+    if (!transactions) return transactions.error();
+    running->transactions = *std::move(transactions);
+  }
   running->group = options_.offsets->ForLane(wake_.fd());
   if (options_.store) {
     auto store = options_.store({.io = &running->io,
@@ -138,6 +145,7 @@ Result<std::unique_ptr<LaneThread::Running>> LaneThread::Build() {
   lane::LanePorts ports{.records = running->records.get(),
                         .outputs = running->outputs.get(),
                         .group = running->group.get(),
+                        .transactions = running->transactions.get(),
                         .store = running->store ? running->store->commits() : nullptr,
                         .reader = running->store ? running->store->reader() : nullptr,
                         .observer = &running->observer,

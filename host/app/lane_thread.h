@@ -17,6 +17,7 @@
 #include "kafka/offsets_worker.h"
 #include "kafka/output_producer.h"
 #include "kafka/record_consumer.h"
+#include "kafka/transaction_worker.h"
 #include "lane/lane.h"
 #include "observe/limited_log.h"
 
@@ -28,8 +29,9 @@ struct LaneThreadOptions {
   std::shared_ptr<const Generation> generation;
   kafka::RecordConsumerOptions consumer;
   kafka::OutputProducerOptions producer;
-  kafka::OffsetsWorker* offsets = nullptr;  // outlives the thread
-  StoreFactory store;                       // empty: the function has no state
+  kafka::TransactionWorkerOptions transactions;  // used if delivery is exactly once
+  kafka::OffsetsWorker* offsets = nullptr;       // outlives the thread
+  StoreFactory store;                            // empty: the function has no state
   observe::LaneCounters* counters = nullptr;
   Logger* log = nullptr;
   const Clock* clock = nullptr;

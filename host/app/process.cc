@@ -122,6 +122,7 @@ int RunProcess(ProcessOptions options, Logger* log) {
   auto host = Host::Open({.config = config,
                           .mode = options.mode,
                           .store = *stores,
+                          .transactions = embedded == nullptr,
                           .log = log,
                           .clock = &clock,
                           .before_start = [&](const FunctionSpec& spec) {

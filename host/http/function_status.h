@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/function_spec.h"
 #include "observe/function_metrics.h"
 
 namespace millrace::http {
@@ -25,6 +26,15 @@ struct TopicProgress {
   std::optional<int64_t> lag;      // records: end of the partition minus applied
 };
 
+// What was missing when the task's present ownership began, and what was done about it.
+struct RecoveryStatus {
+  observe::RecoveryLabel kind = observe::RecoveryLabel::kWentBack;
+  std::string text;  // with the numbers
+  int64_t events_rerun = 0;
+  uint64_t outputs_suppressed = 0;
+  int64_t offsets_skipped = 0;
+};
+
 struct TaskStatus {
   int32_t partition = 0;
   int lane = 0;
@@ -32,6 +42,7 @@ struct TaskStatus {
   std::string reason;  // why it waits or stopped; empty while it runs
   std::vector<TopicProgress> topics;
   std::string epoch;  // hex; empty when the task has none (a stateless function)
+  std::optional<RecoveryStatus> recovery = {};  // none: nothing was missing
 };
 
 // An event that waits for its next attempt.
@@ -56,6 +67,7 @@ struct FunctionStatus {
   std::string library;  // file
   std::optional<GenerationStatus> generation;  // none before the first library has been loaded
   std::string group;
+  Delivery delivery = Delivery::kAtLeastOnce;  // in force: an embedded broker knows no other
   std::vector<std::string> topics;
   int lanes = 0;
   std::vector<TaskStatus> tasks;

@@ -77,13 +77,23 @@ object Progress(const TopicProgress& progress) {
           {"lag", OrNull(progress.lag)}};
 }
 
+value Recovery(const std::optional<RecoveryStatus>& recovery) {
+  if (!recovery) return nullptr;
+  return object{{"kind", observe::Name(recovery->kind)},
+                {"text", Text(recovery->text)},
+                {"events_rerun", recovery->events_rerun},
+                {"outputs_suppressed", recovery->outputs_suppressed},
+                {"offsets_skipped", recovery->offsets_skipped}};
+}
+
 object Task(const TaskStatus& task) {
   return {{"partition", task.partition},
           {"lane", task.lane},
           {"state", Name(task.state)},
           {"reason", TextOrNull(task.reason)},
           {"topics", List(task.topics, Progress)},
-          {"epoch", TextOrNull(task.epoch)}};
+          {"epoch", TextOrNull(task.epoch)},
+          {"recovery", Recovery(task.recovery)}};
 }
 
 object Retry(const RetryStatus& retry) {
@@ -95,22 +105,28 @@ object Retry(const RetryStatus& retry) {
           {"reason", TextOrNull(retry.reason)}};
 }
 
+// An object with a member per word of Label.
+template <class Label, size_t N>
+object ByWord(const std::array<uint64_t, N>& counts) {
+  object json;
+  for (size_t i = 0; i < N; ++i) json[observe::Name(static_cast<Label>(i))] = counts[i];
+  return json;
+}
+
 object Counters(const observe::FunctionTotals& totals) {
-  object invocations;
-  for (size_t i = 0; i < observe::kOutcomeLabels; ++i) {
-    invocations[observe::Name(static_cast<observe::OutcomeLabel>(i))] = totals.invocations[i];
-  }
-  object commits;
-  for (size_t i = 0; i < observe::kCommitLabels; ++i) {
-    commits[observe::Name(static_cast<observe::CommitLabel>(i))] = totals.commits[i];
-  }
   return {{"records_ingested", totals.records_ingested},
           {"records_filtered", totals.records_filtered},
-          {"invocations", std::move(invocations)},
+          {"invocations", ByWord<observe::OutcomeLabel>(totals.invocations)},
           {"dropped", totals.invocations_of(observe::OutcomeLabel::kDrop)},
           {"outputs", totals.outputs},
-          {"commits", std::move(commits)},
+          {"commits", ByWord<observe::CommitLabel>(totals.commits)},
           {"commit_effects", totals.commit_effects},
+          {"transactions", ByWord<observe::TransactionLabel>(totals.transactions)},
+          {"recoveries", ByWord<observe::RecoveryLabel>(totals.recoveries)},
+          {"events_rerun", totals.events_rerun},
+          {"outputs_suppressed", totals.outputs_suppressed},
+          {"offsets_skipped", totals.offsets_skipped},
+          {"repeats_dropped", totals.repeats_dropped},
           {"state_cache_hits", totals.state_cache_hits},
           {"state_cache_misses", totals.state_cache_misses},
           {"state_ondemand_reads", totals.state_ondemand_reads},
@@ -130,6 +146,7 @@ object Function(const FunctionStatus& function) {
           {"library", Text(function.library)},
           {"generation", Generation(function.generation)},
           {"group", Text(function.group)},
+          {"delivery", Name(function.delivery)},
           {"topics", List(function.topics, Text)},
           {"lanes", function.lanes},
           {"tasks", List(function.tasks, Task)},

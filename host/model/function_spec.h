@@ -38,6 +38,9 @@ struct HeaderFilter {
 };
 
 enum class Delivery { kAtLeastOnce, kExactlyOnce };
+constexpr const char* Name(Delivery delivery) {
+  return delivery == Delivery::kExactlyOnce ? "exactly_once" : "at_least_once";
+}
 
 // What to do when what should be there is gone. kFail refuses the function, with the numbers.
 enum class OnStateLoss {

@@ -71,6 +71,17 @@ constexpr SimpleFamily kSimpleFamilies[] = {
      "Bytes of outputs that the broker has not acknowledged.", &FunctionTotals::output_queue_bytes},
     {MetricType::Counter, "millrace_commit_effects_total",
      "State writes committed, after coalescing.", &FunctionTotals::commit_effects},
+    {MetricType::Counter, "millrace_events_rerun_total",
+     "Offsets run again because the state was behind what is published.",
+     &FunctionTotals::events_rerun},
+    {MetricType::Counter, "millrace_outputs_suppressed_total",
+     "Outputs of events that ran again, not written because they are published already.",
+     &FunctionTotals::outputs_suppressed},
+    {MetricType::Counter, "millrace_offsets_skipped_total",
+     "Offsets passed over because the input no longer holds them.",
+     &FunctionTotals::offsets_skipped},
+    {MetricType::Counter, "millrace_repeats_dropped_total",
+     "Records dropped as repeats of another function's outputs.", &FunctionTotals::repeats_dropped},
     {MetricType::Gauge, "millrace_tasks", "Tasks that this host owns.", &FunctionTotals::tasks},
     {MetricType::Gauge, "millrace_retries_waiting", "Events that wait for their next attempt.",
      &FunctionTotals::retries_waiting},
@@ -107,16 +118,23 @@ void AddFunctionStates(Families& out, const std::vector<FunctionMetrics>& functi
   }
 }
 
+// One series per function and value of Label, with its word as the label `name`.
+template <class Label, size_t N>
+void AddLabelled(MetricFamily& family, const std::vector<FunctionMetrics>& functions,
+                 const char* name, std::array<uint64_t, N> FunctionTotals::*member) {
+  for (const auto& function : functions) {
+    for (size_t i = 0; i < N; ++i) {
+      Labels labels = Of(function);
+      labels.push_back({name, Name(static_cast<Label>(i))});
+      Put(family, std::move(labels), static_cast<double>((function.totals.*member)[i]));
+    }
+  }
+}
+
 void AddInvocations(Families& out, const std::vector<FunctionMetrics>& functions) {
   MetricFamily& invocations = out.Begin(MetricType::Counter, "millrace_invocations_total",
                                         "Events handed to the handler, by its outcome.");
-  for (const auto& function : functions) {
-    for (size_t i = 0; i < kOutcomeLabels; ++i) {
-      Labels labels = Of(function);
-      labels.push_back({"outcome", Name(static_cast<OutcomeLabel>(i))});
-      Put(invocations, std::move(labels), static_cast<double>(function.totals.invocations[i]));
-    }
-  }
+  AddLabelled<OutcomeLabel>(invocations, functions, "outcome", &FunctionTotals::invocations);
   MetricFamily& dropped = out.Begin(MetricType::Counter, "millrace_dropped_total",
                                     "Events given up on because the handler said drop.");
   for (const auto& function : functions) {
@@ -146,15 +164,16 @@ void AddDurations(Families& out, const std::vector<FunctionMetrics>& functions) 
 }
 
 void AddCommits(Families& out, const std::vector<FunctionMetrics>& functions) {
-  MetricFamily& commits = out.Begin(MetricType::Counter, "millrace_commits_total",
-                                    "Units that were committed or refused, by result.");
-  for (const auto& function : functions) {
-    for (size_t i = 0; i < kCommitLabels; ++i) {
-      Labels labels = Of(function);
-      labels.push_back({"result", Name(static_cast<CommitLabel>(i))});
-      Put(commits, std::move(labels), static_cast<double>(function.totals.commits[i]));
-    }
-  }
+  AddLabelled<CommitLabel>(out.Begin(MetricType::Counter, "millrace_commits_total",
+                                     "Units that were committed or refused, by result."),
+                           functions, "result", &FunctionTotals::commits);
+  AddLabelled<TransactionLabel>(out.Begin(MetricType::Counter, "millrace_transactions_total",
+                                          "Kafka transactions that ended, by result."),
+                                functions, "result", &FunctionTotals::transactions);
+  AddLabelled<RecoveryLabel>(
+      out.Begin(MetricType::Counter, "millrace_recoveries_total",
+                "Tasks that began without all that they had, by what was missing or done."),
+      functions, "kind", &FunctionTotals::recoveries);
 }
 
 void AddLag(Families& out, const std::vector<FunctionMetrics>& functions) {

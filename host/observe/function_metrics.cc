@@ -14,6 +14,12 @@ void FunctionTotals::Add(const LaneCounters& lane) {
   outputs += lane.outputs.value();
   for (size_t i = 0; i < kCommitLabels; ++i) commits[i] += lane.commits[i].value();
   commit_effects += lane.commit_effects.value();
+  for (size_t i = 0; i < kTransactionLabels; ++i) transactions[i] += lane.transactions[i].value();
+  for (size_t i = 0; i < kRecoveryLabels; ++i) recoveries[i] += lane.recoveries[i].value();
+  events_rerun += lane.events_rerun.value();
+  outputs_suppressed += lane.outputs_suppressed.value();
+  offsets_skipped += lane.offsets_skipped.value();
+  repeats_dropped += lane.repeats_dropped.value();
   state_cache_hits += lane.state_cache_hits.value();
   state_cache_misses += lane.state_cache_misses.value();
   state_ondemand_reads += lane.state_ondemand_reads.value();
@@ -51,6 +57,38 @@ const char* Name(CommitLabel result) {
       return "unavailable";
     case CommitLabel::kRejected:
       return "rejected";
+  }
+  return "unknown";
+}
+
+const char* Name(TransactionLabel result) {
+  switch (result) {
+    case TransactionLabel::kCommitted:
+      return "committed";
+    case TransactionLabel::kAborted:
+      return "aborted";
+    case TransactionLabel::kUnknown:
+      return "unknown";
+    case TransactionLabel::kFenced:
+      return "fenced";
+    case TransactionLabel::kRefused:
+      return "refused";
+  }
+  return "unknown";
+}
+
+const char* Name(RecoveryLabel kind) {
+  switch (kind) {
+    case RecoveryLabel::kWentBack:
+      return "went-back";
+    case RecoveryLabel::kRebuild:
+      return "rebuild";
+    case RecoveryLabel::kEmpty:
+      return "empty";
+    case RecoveryLabel::kOffsetReset:
+      return "offset-reset";
+    case RecoveryLabel::kRetention:
+      return "retention";
   }
   return "unknown";
 }

@@ -22,6 +22,12 @@ struct FunctionTotals {
   uint64_t outputs = 0;
   std::array<uint64_t, kCommitLabels> commits{};
   uint64_t commit_effects = 0;
+  std::array<uint64_t, kTransactionLabels> transactions{};
+  std::array<uint64_t, kRecoveryLabels> recoveries{};
+  uint64_t events_rerun = 0;
+  uint64_t outputs_suppressed = 0;
+  uint64_t offsets_skipped = 0;
+  uint64_t repeats_dropped = 0;
   uint64_t state_cache_hits = 0;
   uint64_t state_cache_misses = 0;
   uint64_t state_ondemand_reads = 0;
@@ -38,9 +44,11 @@ struct FunctionTotals {
   uint64_t commits_of(CommitLabel result) const { return commits[static_cast<size_t>(result)]; }
 };
 
-// The words of the labels `outcome` and `result`, also used in the HTTP API.
+// The words of the labels `outcome`, `result` and `kind`, also used in the HTTP API.
 const char* Name(OutcomeLabel outcome);
 const char* Name(CommitLabel result);
+const char* Name(TransactionLabel result);
+const char* Name(RecoveryLabel kind);
 
 // End of the partition minus `applied`. One whose end or `applied` is not known is left out of the
 // list: unknown is an absent series, never 0.

@@ -90,7 +90,9 @@ class FakeApi final : public Api {
                    .state = TaskState::kRetrying,
                    .reason = "retry",
                    .topics = {{"in", 41, 3}, {"in2", std::nullopt, std::nullopt}},
-                   .epoch = "ab"}};
+                   .epoch = "ab",
+                   .recovery = RecoveryStatus{
+                       .text = "3 behind", .events_rerun = 3, .outputs_suppressed = 2}}};
     echo.retries = {{.topic = "in",
                      .partition = 1,
                      .offset = 41,

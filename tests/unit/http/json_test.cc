@@ -47,14 +47,19 @@ TEST(FunctionJson, HasTheDocumentedShape) {
       ToJson(FakeApi::Echo()),
       R"({"name":"echo","state":"running","reason":null,"library":"echo.so",)"
       R"("generation":{"number":2,"hash":"0123456789ab"},"group":"millrace.default.echo",)"
-      R"("topics":["in"],"lanes":1,"tasks":[{"partition":1,"lane":0,"state":"retrying",)"
+      R"("delivery":"at_least_once","topics":["in"],"lanes":1,"tasks":[{"partition":1,"lane":0,"state":"retrying",)"
       R"("reason":"retry","topics":[{"topic":"in","applied":41,"lag":3},)"
-      R"({"topic":"in2","applied":null,"lag":null}],"epoch":"ab"}],)"
+      R"({"topic":"in2","applied":null,"lag":null}],"epoch":"ab",)"
+      R"("recovery":{"kind":"went-back","text":"3 behind","events_rerun":3,)"
+      R"("outputs_suppressed":2,"offsets_skipped":0}}],)"
       R"("retries":[{"topic":"in","partition":1,"offset":41,"attempts":4,"next_try_in_ms":800,)"
       R"("reason":"no luck"}],"counters":{"records_ingested":0,"records_filtered":0,)"
       R"("invocations":{"done":0,"retry":0,"drop":0,"dead-letter":0,"fatal":0},"dropped":0,)"
       R"("outputs":0,"commits":{"applied":0,"fenced":0,"diverged":0,"unavailable":0,"rejected":0},)"
-      R"("commit_effects":0,"state_cache_hits":0,"state_cache_misses":0,)"
+      R"("commit_effects":0,"transactions":{"committed":0,"aborted":0,"unknown":0,"fenced":0,)"
+      R"("refused":0},"recoveries":{"went-back":0,"rebuild":0,"empty":0,"offset-reset":0,)"
+      R"("retention":0},"events_rerun":0,"outputs_suppressed":0,"offsets_skipped":0,)"
+      R"("repeats_dropped":0,"state_cache_hits":0,"state_cache_misses":0,)"
       R"("state_ondemand_reads":0,"state_cache_bytes":0,"output_queue_bytes":0}})");
 }
 
