@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests that count edits with page_edits, under a name and topics of each test's own."""
 import edits
-from outputs import check_outputs
+from outputs import check_exact_outputs, check_outputs
 from support import Host, HostTest, library, wait_until
 
 PARTITIONS = list(range(4))
@@ -59,14 +59,27 @@ class CountingTest(HostTest):
                    PARTITIONS and all(h.partitions(self.function) for h in hosts),
                    "the hosts share the partitions")
 
-    def check_counts(self) -> None:
-        """Everything given is in the state once, and in the outputs."""
+    def check_states(self) -> dict[str, str]:
+        """Everything given is in the state once."""
         self.fed.flush()
         self.wait_all_applied(self.function, self.topic)
         states = self.states(self.function, "pages")
         wanted = edits.recount(self.given)
         self.assertEqual(edits.sums(states), edits.sums(wanted))
         self.assertEqual(states, wanted)
+        return states
+
+    def check_exact(self) -> None:
+        """Everything given is in the state once, and its output was written once, in order."""
+        self.check_states()
+        ends = self.ends(self.topic)
+        wait_until(lambda: self.committed(self.group, self.topic) == ends, "everything published")
+        check_exact_outputs(self, self.dump(self.topic), self.dump(self.output),
+                            edits.running_counts)
+
+    def check_counts(self) -> None:
+        """Everything given is in the state once, and in the outputs."""
+        states = self.check_states()
         last = check_outputs(self, self.dump(self.output), self.function, self.topic,
                              self.ends(self.topic))
         self.assertEqual(last, states)

@@ -12,6 +12,7 @@ FILE = "wikipedia-edits-2015-09-12.ndjson.gz"
 EDITS, PAGES = 39_244, 35_143
 TOP_COUNTS = [33, 28, 27, 21, 20, 18, 18, 18, 17, 17]
 SEED = 20150912
+TEXT = '{"edits":%d,"added":%d,"deleted":%d}'
 
 Edit = tuple[str, str]  # Page, JSON text.
 
@@ -53,8 +54,20 @@ def recount(edits: list[Edit]) -> dict[str, str]:
         count[0] += 1
         count[1] += edit["added"] or 0
         count[2] += edit["deleted"] or 0
-    return {page: '{"edits":%d,"added":%d,"deleted":%d}' % tuple(count)
-            for page, count in counts.items()}
+    return {page: TEXT % tuple(count) for page, count in counts.items()}
+
+
+def running_counts(records: list[dict]) -> list[tuple[str, str]]:
+    """What page_edits emits for a partition's records: the page's counts after each edit."""
+    counts: dict[str, list[int]] = collections.defaultdict(lambda: [0, 0, 0])
+    emitted = []
+    for record in records:
+        count, edit = counts[record["key"]], json.loads(record["value"])
+        count[0] += 1
+        count[1] += edit["added"] or 0
+        count[2] += edit["deleted"] or 0
+        emitted.append((record["key"], TEXT % tuple(count)))
+    return emitted
 
 
 def sums(states: dict[str, str]) -> dict[str, int]:

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A function under exactly_once: what a read_committed reader sees is what the inputs give."""
+import signal
+import time
+import unittest
+
+from counting import PARTITIONS, CountingTest
+from support import Host, library, wait_until
+
+PACE_CHUNK, PACE_S = 60, 0.03
+
+
+class ExactlyOnce(CountingTest):
+    def spec(self, **changes) -> dict:
+        return super().spec(**{"delivery": "exactly_once", **changes})
+
+    def pace(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.give(PACE_CHUNK)
+            time.sleep(PACE_S)
+
+    def transactions(self, host: Host, result: str = "committed") -> int:
+        return host.count(self.function, "transactions", result)
+
+    def test_each_output_once_and_a_clean_stop(self) -> None:
+        host = self.counting().start()
+        self.wait_ready(host)
+        self.pace(1)
+        self.check_exact()
+        self.assertEqual(host.function(self.function)["delivery"], "exactly_once")
+        self.assertGreater(self.transactions(host), 1)
+        self.pace(0.3)
+        self.assertEqual(host.terminate(), 0)
+        self.assertEqual(self.committed(self.group, self.topic),
+                         self.applied(self.function, self.topic))
+        host.start()
+        self.pace(0.3)
+        self.check_exact()
+        self.assertEqual(host.function(self.function)["counters"]["recoveries"]["went-back"], 0)
+
+    def test_kills_and_take_overs(self) -> None:
+        first, second = self.counting("a").start(), self.counting("b").start()
+        self.wait_shared(first, second)
+        for killed, other in ((first, second), (second, first)):
+            self.pace(0.5)
+            killed.kill()
+            self.pace(0.5)
+            wait_until(lambda host=other: host.partitions(self.function) == PARTITIONS,
+                       "everything taken over")
+            self.pace(0.5)
+            killed.start()
+            self.wait_shared(first, second)
+        self.check_exact()
+
+    def test_hosts_join_and_leave_under_load(self) -> None:
+        first, second = self.counting("a").start(), self.counting("b")
+        self.wait_ready(first)
+        for _ in range(2):
+            self.pace(0.5)
+            second.start()
+            self.wait_shared(first, second)
+            self.pace(0.5)
+            second.signal(signal.SIGTERM)
+            self.pace(0.5)
+            self.assertEqual(second.wait(), 0)
+            self.wait_ready(first)
+        self.check_exact()
+
+
+if __name__ == "__main__":
+    unittest.main()
