@@ -93,10 +93,11 @@ class Host:
         self._log = folder / "log"
         self._process: subprocess.Popen | None = None
 
-    def start(self) -> "Host":
+    def start(self, environment: dict[str, str] | None = None) -> "Host":
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [os.environ["MILLRACE"], *self.arguments], cwd=self.folder,
+                env=os.environ | (environment or {}),
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
         ready = select.select([self._process.stdout], [], [], WAIT_S)[0]
         line = self._process.stdout.readline().decode() if ready else ""
@@ -123,6 +124,10 @@ class Host:
     def terminate(self) -> int:
         self.signal(signal.SIGTERM)
         return self.wait()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def alive(self) -> bool:

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 at named steps of the record's life, while another host is there to take over."""
+import os
+import signal
+import unittest
+
+from faults import FaultTest
+from redis_tap import RedisTap
+from support import Host
+
+PRODUCE, ADD_PARTITIONS, END, TXN_OFFSETS = 0, 24, 26, 28  # API keys of Kafka's protocol
+IN_REDIS = {"after the poll": "read", "before the commit": "commit",
+            "after the commit, its reply lost": "committed"}
+IN_KAFKA = {
+    "exactly_once": {
+        "when the transaction begins": f"sent:{ADD_PARTITIONS}:4",
+        "in the transaction, outputs on their way": f"sent:{PRODUCE}:6",
+        "in the transaction, offsets in it": f"received:{TXN_OFFSETS}:4",
+        "with the end of the transaction on its way": f"sent:{END}:5",
+        "after the transaction": f"received:{END}:5"},
+    "at_least_once": {
+        "with outputs on their way": f"sent:{PRODUCE}:8",
+        "after outputs were acknowledged, before the commit": f"received:{PRODUCE}:8"}}
+IN_HANDLER = "in the handler"
+
+
+class Kills:
+    delivery: str
+
+    def tapped(self, name: str) -> Host:
+        return self.counting(name, self.tap.redis_url,
+                             {"plugin.library.paths": os.environ["FAILPOINTS"]})
+
+    def dies(self, host: Host, at: str) -> None:
+        """Works, with another host, until it is killed there."""
+        self.feed_until(lambda: not host.alive, f"dies {at}")
+        self.assertEqual(host.wait(), -signal.SIGKILL, at)
+        self.hit(at)
+
+    def die_in_handler(self, *hosts: Host) -> None:
+        """Whoever has the key's partition."""
+        self.give(1, f"die:{self._folder / self._testMethodName}-died")
+        self.feed_until(lambda: not all(host.alive for host in hosts), "somebody dies")
+        for host in hosts:
+            if not host.alive:
+                self.dies(host, IN_HANDLER)
+
+    def start(self, host: Host, other: Host, failpoint: str = "") -> None:
+        host.start({"FAILPOINT": failpoint} if failpoint else {})
+        if failpoint:
+            return  # It may be dead by now.
+        self.wait_shared(host, other)
+        self.wait_progress()
+
+    def test_kill(self) -> None:
+        self.tap = RedisTap(self.stack.status()["redis"]["port"])
+        self.addCleanup(self.tap.close)
+        other = self.counting("b").start()
+        self.wait_ready(other)
+        victim = self.tapped("a")
+        for at, step in IN_REDIS.items():
+            self.start(victim, other)
+            self.tap.arm(step, lambda: victim.pid)
+            self.dies(victim, at)
+        for at, failpoint in IN_KAFKA[self.delivery].items():
+            self.start(victim, other, failpoint)
+            self.dies(victim, at)
+        self.start(victim, other)
+        self.die_in_handler(victim, other)
+        self.check(*IN_REDIS, *IN_KAFKA[self.delivery], IN_HANDLER)
+
+
+class ExactlyOnce(Kills, FaultTest):
+    delivery = "exactly_once"
+
+
+class AtLeastOnce(Kills, FaultTest):
+    delivery = "at_least_once"
+
+
+if __name__ == "__main__":
+    unittest.main()
