@@ -66,7 +66,8 @@ class Recovery {
                    std::to_string(facts_.task->partition) + ": they tell of seq " +
                    std::to_string(started_.published_seq) + " (0: nothing), while seq " +
                    std::to_string(acknowledged) +
-                   " had been published: offsets expired or were reset by hand");
+                   " had been published: offsets expired or were reset by hand; set "
+                   "on_offset_reset: applied to go on from the state");
     }
     started_.published_seq = acknowledged;
     Tell(RecoveryStatus::Kind::kOffsetReset,
@@ -108,13 +109,15 @@ class Recovery {
       return "state of " + At(point) + " is missing (applied: none), while group " +
              facts_.settings->group + " has committed offset " + std::to_string(*point.committed) +
              ": another store is configured, or the topic was added with offsets of its own; "
-             "restore the store, or delete the group's offsets of the topic";
+             "restore the store, or delete the group's offsets of the topic, or set "
+             "on_offset_reset: applied";
     }
     return "state of " + At(point) + " is behind its group: applied " + std::to_string(*applied) +
            ", committed offset " + std::to_string(*point.committed) +
-           ": the store went back in time, or the group's offsets were moved by hand; restore the "
-           "store, or set the group's offset to " +
-           std::to_string(*applied) + " or below";
+           ": the group's offsets were moved by hand, or another store is configured; set the "
+           "group's offset to " +
+           std::to_string(*applied) +
+           " or below, or on_offset_reset: applied to go on from the state";
   }
 
   void RunAgain(size_t topic, int64_t from, int64_t published) {
@@ -139,7 +142,8 @@ class Recovery {
       }
       return Fatal("state of " + lost + " is missing, while group " + facts_.settings->group +
                    " has offsets: the store has lost the state, or another store is configured; "
-                   "restore it, or delete the group's offsets to begin anew");
+                   "restore it, or set on_state_loss: rebuild to run the input again, or empty to "
+                   "go on without");
     }
     started_.store_from = true;
     return policies().on_state_loss == OnStateLoss::kRebuild ? Rebuild() : BeginEmpty();
@@ -151,7 +155,8 @@ class Recovery {
       if (point.earliest > 0 && policies().on_retention_loss == OnRetentionLoss::kFail) {
         return Fatal("state of " + At(point) + " cannot be rebuilt: the input begins at offset " +
                      std::to_string(point.earliest) +
-                     ", earlier records are not retained any more");
+                     ", earlier records are not retained any more; restore the store, or set "
+                     "on_retention_loss: skip to rebuild it from what there is");
       }
       started_.from.push_back({point.topic, point.earliest});
       if (!point.committed) continue;
@@ -188,7 +193,7 @@ class Recovery {
                                std::to_string(point.earliest - from) +
                                " offsets are no longer retained";
       if (policies().on_retention_loss == OnRetentionLoss::kFail) {
-        return Fatal(lost + "; to begin anew, delete its state and the group's offsets");
+        return Fatal(lost + "; set on_retention_loss: skip to go on without them");
       }
       Tell(RecoveryStatus::Kind::kRetention, lost + " and are skipped (on_retention_loss: skip)")
           .offsets_skipped += point.earliest - from;

@@ -62,13 +62,32 @@ class Refusals(CountingTest):
                 f"{function} is refused")
         self.assertTrue(host.alive)
 
-    def test_committed_beyond_applied(self) -> None:
+    def moved_by_hand(self, by: int) -> tuple[int, int]:
+        """Partition 0's applied, and the group's offset of it as somebody has set it."""
+        applied = self.applied(self.function, self.topic)[0]
+        self.kafka.commit_offset(self.group, self.topic, 0, applied + by)
+        return applied, applied + by
+
+    def test_an_offset_that_was_moved_beyond_applied(self) -> None:
         host = self.with_bystander()
-        committed = self.stop_with_progress(host)
-        behind = committed - 7
-        self.redis.command("HSET", f"{self.task_key(self.function, 0)}:task",
-                           f"applied:{self.topic}", behind)
-        self.check_refused(host.start(), f"applied {behind}", f"committed offset {committed}")
+        self.stop_with_progress(host)
+        applied, moved = self.moved_by_hand(+7)
+        self.check_refused(host.start(), f"applied {applied}", f"committed offset {moved}",
+                           "on_offset_reset")
+
+    def test_moved_offsets_do_not_count_under_the_policy_applied(self) -> None:
+        policy = {self.function: self.spec(on_offset_reset="applied")}
+        host = self.counting(functions=policy).start()
+        self.give(500)
+        self.fed.flush()
+        self.wait_all_applied(self.function, self.topic)
+        for by in (+7, -7):
+            self.assertEqual(host.terminate(), 0)
+            self.moved_by_hand(by)
+            host.start()
+            self.wait_ready(host)
+            self.give(500)
+            self.check_counts()
 
     def test_another_group_over_the_same_state(self) -> None:
         host = self.with_bystander()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from .errors import StackError
 from .kafka_wire import Connection, Reader, Writer, stored_records
 
-FETCH, LIST_OFFSETS, METADATA, OFFSET_FETCH, FIND_COORDINATOR = 1, 2, 3, 9, 10
+FETCH, LIST_OFFSETS, METADATA, OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR = 1, 2, 3, 8, 9, 10
 DESCRIBE_GROUPS, CREATE_TOPICS = 15, 19
 
 NO_ERROR, NOT_LEADER, COORDINATOR_LOADING, COORDINATOR_UNAVAILABLE = 0, 6, 14, 15
@@ -89,6 +89,11 @@ class KafkaAdmin:
     def committed_offsets(self, group: str) -> dict[str, dict[str, int]]:
         """Topic -> partition -> offset, as `offsets` of describe_group, in a few milliseconds."""
         return self._retry(lambda: self._committed_offsets_once(group))
+
+    def commit_offset(self, group: str, topic: str, partition: int, offset: int) -> None:
+        """Moves an offset of a group without members, as by hand."""
+        with self._connect(self._find_coordinator(group, GROUP_COORDINATOR)) as coordinator:
+            _commit_offset(coordinator, group, topic, partition, offset)
 
     def _committed_offsets_once(self, group: str) -> dict[str, dict[str, int]]:
         with self._connect(self._find_coordinator(group, GROUP_COORDINATOR)) as coordinator:
@@ -253,6 +258,17 @@ def _committed_offsets(coordinator: Connection, group: str) -> dict[str, dict[st
     _check(reply.int16(), f"reading offsets of group {group}")
     return {topic: {str(index): offset for index, offset in sorted(partitions)}
             for topic, partitions in sorted(topics)}
+
+
+def _commit_offset(coordinator: Connection, group: str, topic: str, partition: int,
+                   offset: int) -> None:
+    no_generation, no_member, default_retention = -1, "", -1
+    reply = coordinator.call(
+        OFFSET_COMMIT, 2,
+        Writer().string(group).int32(no_generation).string(no_member).int64(default_retention)
+        .int32(1).string(topic).int32(1).int32(partition).int64(offset).string(""))
+    reply.array(lambda r: (r.string(), r.array(
+        lambda p: (p.int32(), _check(p.int16(), f"committing an offset of group {group}")))))
 
 
 def _list_offsets(broker: Connection, topic: str, partitions: list[int],
