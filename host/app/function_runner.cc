@@ -98,9 +98,13 @@ std::optional<int32_t> FunctionRunner::PartitionCount(const std::string& topic) 
   return watch_ ? watch_->PartitionCount(topic) : std::nullopt;
 }
 
-bool FunctionRunner::has_state() const {
-  return std::any_of(generation_->uses.begin(), generation_->uses.end(),
-                     [](const Use& use) { return use.kind != UseKind::kOutput; });
+// What the outputs of other functions are told apart by is kept like state.
+bool FunctionRunner::needs_store() const {
+  const bool deduplicates =
+      std::any_of(spec_.triggers.begin(), spec_.triggers.end(),
+                  [](const KafkaTrigger& trigger) { return trigger.deduplicate; });
+  return deduplicates || std::any_of(generation_->uses.begin(), generation_->uses.end(),
+                                     [](const Use& use) { return use.kind != UseKind::kOutput; });
 }
 
 Delivery FunctionRunner::delivery() const {
@@ -199,7 +203,7 @@ Status FunctionRunner::JoinGroup() {
       membership::MembershipSettings{.function = spec_.name,
                                      .topics = input_topics_,
                                      .lanes = spec_.lanes,
-                                     .needs_equal_partitions = has_state()},
+                                     .needs_equal_partitions = needs_store()},
       member_.get(), this);
   leaving_ = false;
   return {};
@@ -253,7 +257,7 @@ LaneThreadOptions FunctionRunner::LaneOptions(int slot) {
   options.producer = {.client = client, .topics = outputs, .watch = watch_};
   options.transactions = {.client = client, .transactional_id = owner};
   options.offsets = offsets_.get();
-  if (has_state()) options.store = services_.store;
+  if (needs_store()) options.store = services_.store;
   options.counters = counters_[static_cast<size_t>(slot)].get();
   options.log = services_.log;
   options.clock = services_.clock;
@@ -359,6 +363,7 @@ void FunctionRunner::Assign(int lane, membership::GroupTask task) {
     for (const KafkaTrigger& trigger : spec_.triggers) {
       if (std::find(trigger.topics.begin(), trigger.topics.end(), topic) != trigger.topics.end()) {
         input.filter = trigger.filter;
+        input.deduplicate = trigger.deduplicate;
       }
     }
     assignment.topics.push_back(std::move(input));

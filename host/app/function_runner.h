@@ -105,7 +105,7 @@ class FunctionRunner final : public membership::LaneControl {
   void LeaveGroup();
   void EndGroup();
   void Publish();
-  bool has_state() const;
+  bool needs_store() const;
 
   HostServices services_;
   FunctionSpec spec_;

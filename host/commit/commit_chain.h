@@ -24,6 +24,7 @@ struct Unit {
   uint64_t expected_seq = 0;         // of the store, before it
   std::vector<TopicOffset> applied;  // per topic, when this unit is applied
   PublicationPtr publication;        // its outputs, if they are published after it is applied
+  std::vector<SeenOutput> seen;
   std::vector<WriteOp> writes;
   Arena bytes;  // of the writes
   Ticket ticket;
@@ -103,7 +104,8 @@ class CommitChain {
                           .writes = unit.writes,
                           .publication = unit.publication.get(),
                           .published_seq = published_seq_,
-                          .trimmed = trimmed_});
+                          .trimmed = trimmed_,
+                          .seen = unit.seen});
       trimmed_.clear();
       unit.sent = true;
       ++sent_;
@@ -174,6 +176,7 @@ class CommitChain {
   std::unique_ptr<UnitType> Fresh() {
     if (!done_) return std::make_unique<UnitType>();
     auto unit = std::move(done_);  // reuse its capacity
+    unit->seen.clear();
     unit->writes.clear();
     unit->bytes.Clear();
     unit->ticket = {};

@@ -35,6 +35,7 @@ struct Acquired {
   // no longer in the outbox. 0 = none.
   uint64_t published_seq = 0;
   std::vector<Publication> outbox = {};  // by seq
+  std::vector<SeenOutput> seen = {};     // by topic and source
 };
 
 struct AcquireReply {
@@ -64,6 +65,7 @@ struct CommitRequest {
   const Publication* publication = nullptr;  // appended to the outbox; null: no outputs
   uint64_t published_seq = 0;                // acknowledged by the broker
   std::span<const uint64_t> trimmed = {};    // outbox entries up to it, which are dropped
+  std::span<const SeenOutput> seen = {};     // what the unit's events were, where that is kept
 };
 
 enum class CommitResult {

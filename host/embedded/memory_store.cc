@@ -110,6 +110,7 @@ Result<commit::Acquired> Acquire(const commit::AcquireRequest& request, const st
                             .published_seq = task->published_seq};
   for (const auto& [topic, offset] : task->applied) acquired.applied.push_back({topic, offset});
   for (const auto& [seq, entry] : task->outbox) acquired.outbox.push_back(entry);
+  for (const auto& [at, seen] : task->seen) acquired.seen.push_back(seen);
   task->owned = true;
   task->epoch = request.epoch;
   task->owner = request.owner;
@@ -147,6 +148,9 @@ void Commit(const commit::CommitRequest& request, std::span<const state::StateDe
   }
   for (const TopicOffset& at : request.applied) task->applied[at.topic] = at.offset;
   if (request.published_seq > 0) task->published_seq = request.published_seq;
+  for (const SeenOutput& seen : request.seen) {
+    task->seen.insert_or_assign({seen.topic, seen.source}, seen);
+  }
   task->seq = request.seq;
 }
 

@@ -71,7 +71,8 @@ class MemoryStore {
     uint64_t seq = 0;
     std::map<std::string, int64_t> applied;
     uint64_t published_seq = 0;
-    std::map<uint64_t, commit::Publication> outbox;  // by seq
+    std::map<uint64_t, commit::Publication> outbox;                  // by seq
+    std::map<std::pair<std::string, std::string>, SeenOutput> seen;  // by topic and source
     std::unordered_map<std::string, std::unordered_map<std::string, std::string>> values;
     std::unordered_map<std::string,
                        std::unordered_map<std::string, std::map<std::string, std::string>>>

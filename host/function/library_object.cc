@@ -109,6 +109,7 @@ Result<std::shared_ptr<const Generation>> OpenGeneration(OpenRequest request) {
   if (Status opened = object->Open(); !opened) return opened.error();
   auto generation = std::make_shared<Generation>();
   const Library& library = *object->request().library;
+  generation->function = object->request().function;
   generation->hash12 = library.sha256().substr(0, 12);
   generation->number = object->request().number;
   generation->table = &library.table();

@@ -10,13 +10,26 @@ void EventBatch::Clear() {
   position.clear();
   records.clear();
   filtered = 0;
+  repeats = 0;
+}
+
+std::optional<OutputId> OutputIdIn(std::span<const HeaderView> headers) {
+  const auto last = std::find_if(headers.rbegin(), headers.rend(), [](const HeaderView& header) {
+    return header.name == Slice(kOutputIdHeader);
+  });
+  return last == headers.rend() ? std::nullopt : ParseOutputId(last->value);
 }
 
 TaskInput::TaskInput(RecordSource* source, int32_t partition, std::vector<InputTopic> topics,
-                     const Offsets& from) {
+                     const Offsets& from, const std::vector<SeenOutput>& seen) {
   for (size_t i = 0; i < topics.size(); ++i) {
     Topic topic;
     topic.source = source->Open({topics[i].topic, partition}, from[i].offset);
+    for (const SeenOutput& output : seen) {
+      if (output.topic != topics[i].topic) continue;
+      topic.repeats.Take(
+          {.source = Slice(output.source), .offset = output.offset, .index = output.index});
+    }
     topic.input = std::move(topics[i]);
     topics_.push_back(std::move(topic));
     position_.push_back(from[i].offset);
@@ -59,15 +72,25 @@ int TaskInput::Smallest() const {
   return smallest;
 }
 
-bool TaskInput::Passes(const Topic& topic, const RecordView&) {
-  if (!topic.input.filter) return true;
-  topic.batch->ReadHeaders(topic.next, &headers_);
-  for (const HeaderView& header : headers_) {
-    if (header.name == Slice(topic.input.filter->name) &&
-        header.value == Slice(topic.input.filter->value)) {
-      return true;
-    }
+bool TaskInput::PassesFilter(const HeaderFilter& filter) const {
+  return std::any_of(headers_.begin(), headers_.end(), [&](const HeaderView& header) {
+    return header.name == Slice(filter.name) && header.value == Slice(filter.value);
+  });
+}
+
+// The topic's next record.
+bool TaskInput::Passes(Topic* topic, EventBatch* batch) {
+  const InputTopic& input = topic->input;
+  if (!input.filter && !input.deduplicate) return true;
+  topic->batch->ReadHeaders(topic->next, &headers_);
+  if (input.filter && !PassesFilter(*input.filter)) {
+    ++batch->filtered;
+    return false;
   }
+  if (!input.deduplicate) return true;
+  const auto id = OutputIdIn(headers_);
+  if (!id || topic->repeats.Take(*id)) return true;
+  ++batch->repeats;
   return false;
 }
 
@@ -76,7 +99,7 @@ void TaskInput::Take(size_t topic, EventBatch* batch) {
   const RecordView& record = from.batch->records()[from.next];
   // The broker hands out whole batches: the first may begin below the offset that was asked for.
   if (record.offset >= position_[topic]) {
-    if (Passes(from, record)) {
+    if (Passes(&from, batch)) {
       if (batch->records.empty() || batch->records.back() != from.batch) {
         batch->records.push_back(from.batch);
       }
@@ -84,8 +107,6 @@ void TaskInput::Take(size_t topic, EventBatch* batch) {
                                .batch = from.batch.get(),
                                .index = static_cast<uint32_t>(from.next),
                                .topic = static_cast<uint32_t>(topic)});
-    } else {
-      ++batch->filtered;
     }
     position_[topic] = record.offset + 1;
   }

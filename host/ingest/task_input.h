@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "ingest/record_source.h"
+#include "ingest/repeats.h"
 #include "model/function_spec.h"
 #include "model/task.h"
 
@@ -18,6 +20,7 @@ namespace millrace::ingest {
 struct InputTopic {
   std::string topic;
   std::optional<HeaderFilter> filter;
+  bool deduplicate = false;  // drop repeats of other functions' outputs
 };
 
 struct InputEvent {
@@ -35,6 +38,7 @@ struct EventBatch {
   std::vector<int64_t> position;  // per topic: next offset to read
   std::vector<std::shared_ptr<const RecordBatch>> records;
   uint64_t filtered = 0;
+  uint64_t repeats = 0;  // dropped
   void Clear();
 };
 
@@ -42,9 +46,10 @@ struct EventBatch {
 // its thread; ends every fetch when destroyed.
 class TaskInput {
  public:
-  // `from` has an offset for every topic, in the same order.
+  // `from` has an offset for every topic, in the same order; `seen` is what was seen below it of
+  // outputs of other functions.
   TaskInput(RecordSource* source, int32_t partition, std::vector<InputTopic> topics,
-            const Offsets& from);
+            const Offsets& from, const std::vector<SeenOutput>& seen = {});
 
   // Adds to `batch` up to `max_records` of what is at hand; with several topics, the smallest
   // (timestamp, topic) at hand comes first. False: nothing new, `batch` is as it was. A fatal error
@@ -65,17 +70,23 @@ class TaskInput {
     size_t next = 0;                           // in `batch`
     std::optional<int64_t> end;                // told with the last pop, behind everything popped
     std::optional<Error> error;
+    Repeats repeats;
   };
 
   void Refill(size_t topic, size_t max_records, bool* moved);
   int Smallest() const;
   void Take(size_t topic, EventBatch* batch);
-  bool Passes(const Topic& topic, const RecordView& record);
+  bool Passes(Topic* topic, EventBatch* batch);
+  bool PassesFilter(const HeaderFilter& filter) const;
 
   std::vector<Topic> topics_;
   std::vector<int64_t> position_;
-  std::optional<Error> failed_;  // of the first topic that cannot go on
-  std::vector<HeaderView> headers_;
+  std::optional<Error> failed_;      // of the first topic that cannot go on
+  std::vector<HeaderView> headers_;  // of the record that is looked at
 };
+
+// The id of an output of another function; absent: the record has none that tells its order. Of
+// several headers with that name the last counts: those before it are the handler's.
+std::optional<OutputId> OutputIdIn(std::span<const HeaderView> headers);
 
 }  // namespace millrace::ingest

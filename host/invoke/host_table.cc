@@ -98,7 +98,16 @@ int32_t Scan(mr_context* context, uint32_t state, mr_slice key, mr_slice after, 
   return Note(context, context->calls->Scan(context->event, call, count));
 }
 
-int64_t NowMs(mr_context* context) { return context->timestamp_ms; }
+int64_t NowMs(mr_context* context) { return context->given->timestamp_ms; }
+
+uint64_t Random(mr_context* context) {
+  if (!context->random) {
+    const mr_event& event = *context->given;
+    context->random.emplace(context->generation->function, FromAbi(event.source).view(),
+                            event.partition, event.offset);
+  }
+  return context->random->Next();
+}
 
 }  // namespace
 
@@ -111,6 +120,7 @@ mr_host HandlerTable() {
   table.put = Put;
   table.scan = Scan;
   table.now_ms = NowMs;
+  table.random = Random;
   return table;
 }
 

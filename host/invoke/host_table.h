@@ -2,8 +2,10 @@
 #pragma once
 
 #include <millrace/abi.h>
+#include <millrace/event_random.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/slice.h"
@@ -15,7 +17,8 @@ struct mr_context {
   millrace::invoke::HandlerCalls* calls = nullptr;
   const millrace::Generation* generation = nullptr;
   uint32_t event = 0;  // index within the call
-  int64_t timestamp_ms = 0;
+  const mr_event* given = nullptr;
+  std::optional<millrace::detail::EventRandom> random;  // once it was asked for
   int32_t failed = MR_OK;  // first host call that failed, an MR_ status
   std::string reason;      // what the handler gave as `because`
 };

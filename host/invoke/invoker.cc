@@ -66,7 +66,8 @@ void Invoker::Prepare(std::span<const EventInput> events, HandlerCalls* calls) {
     context.calls = calls;
     context.generation = generation_.get();
     context.event = static_cast<uint32_t>(i);
-    context.timestamp_ms = input.record->timestamp_ms;
+    context.given = &events_[i];
+    context.random.reset();
     context.failed = MR_OK;
     context.reason.clear();
     const mr_header* first = headers_.data() + headers_.size();

@@ -2,6 +2,7 @@
 #include "kafka/output_message.h"
 
 #include "kafka/output_producer.h"
+#include "model/output_id.h"
 
 namespace millrace::kafka {
 namespace {
@@ -17,7 +18,7 @@ rd_kafka_headers_t* HeadersOf(const OutputMessage& message) {
   if (message.headers.empty() && !has_id) return nullptr;
   rd_kafka_headers_t* headers = rd_kafka_headers_new(message.headers.size() + 1);
   for (const HeaderView& header : message.headers) Add(headers, header.name, header.value);
-  if (has_id) Add(headers, Slice(kIdHeader), message.id);
+  if (has_id) Add(headers, Slice(kOutputIdHeader), message.id);
   return headers;
 }
 

@@ -17,7 +17,7 @@ struct OutputMessage {
   Slice key;    // null: no key
   Slice value;  // null: tombstone
   std::span<const HeaderView> headers;
-  Slice id;  // value of the header kIdHeader, added last; null: none
+  Slice id;  // value of the header kOutputIdHeader, added last; null: none
   void* opaque = nullptr;
 };
 

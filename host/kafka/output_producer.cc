@@ -9,6 +9,7 @@
 #include "kafka/client.h"
 #include "kafka/output_message.h"
 #include "kafka/topic_watch.h"
+#include "model/output_id.h"
 
 namespace millrace::kafka {
 namespace {
@@ -38,7 +39,7 @@ size_t PayloadBytes(const OutputRecord& record) {
   for (const HeaderView& header : record.headers) {
     bytes += header.name.size() + header.value.size();
   }
-  return bytes + (record.id.is_null() ? 0 : sizeof(kIdHeader) + record.id.size());
+  return bytes + (record.id.is_null() ? 0 : kOutputIdHeader.size() + record.id.size());
 }
 
 size_t QueuedBytes(const OutputRecord& record, size_t payload) {

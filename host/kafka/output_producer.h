@@ -22,9 +22,6 @@ struct OutputProducerOptions {
   int wake_fd = -1;
 };
 
-// Name of the header that carries OutputRecord::id.
-inline constexpr const char* kIdHeader = "millrace-id";
-
 // A lane's producer: idempotent, acknowledged by all in-sync replicas, without a time-out: what is
 // handed over waits for as long as the broker is away, so that only refusals for good fail a ticket
 // (topic gone, record too large, not permitted, producer fenced by a fatal error). Belongs to one

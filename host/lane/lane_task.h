@@ -117,6 +117,7 @@ class LaneTask {
   bool Settle(PreparedBatch* batch, size_t count, SteadyTime now);
   void Count(const invoke::Verdict& verdict);
   Status Keep(PreparedBatch* batch, uint32_t event, SteadyTime now);
+  void MarkSeen(const ingest::InputEvent& event, uint32_t index);
   bool UnitIsFull() const;
   Status Publish(const ingest::InputEvent& event, uint32_t index);
   Status Emit(const ingest::InputEvent& event, const effects::Emitted& emitted);

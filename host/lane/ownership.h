@@ -30,14 +30,15 @@ inline constexpr size_t kNoLimit = SIZE_MAX;
 struct LaneTask::Ownership {
   Ownership(LaneShared* lane, const TaskAssignment* task, const StartedTask& started)
       : input(std::make_unique<ingest::TaskInput>(lane->ports.records, task->partition,
-                                                  task->topics, started.from)),
+                                                  task->topics, started.from, started.seen)),
         state(lane->states.empty()
                   ? nullptr
                   : std::make_unique<state::TaskState>(lane->cache.get(), lane->states)),
         handler(&lane->settings, &lane->ports, task, state.get()),
         chain(task->partition, started.epoch, started.seq, started.seq_used, started.from),
         outbox(&lane->settings.outputs),
-        recovery(started.recovery) {}
+        recovery(started.recovery),
+        seen(task->topics.size()) {}
 
   // No event runs after this: drops what was fetched, keeps what was done.
   void EndInput() {
@@ -83,6 +84,8 @@ struct LaneTask::Ownership {
   commit::PublishQueue publishing;
   bool refused = false;  // an output by its topic: nothing more can be published
   std::optional<RecoveryStatus> recovery;
+  std::vector<ingest::Repeats> seen;  // per topic, of the open unit's events
+  size_t seen_count = 0;              // of sources in it
   std::deque<PreparedBatch> batches;
   std::vector<PreparedBatch> spare;  // emptied, kept for their capacity
   std::optional<Retrying> retry;

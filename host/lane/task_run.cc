@@ -12,6 +12,7 @@ namespace {
 constexpr size_t kUnitsInFlightMax = 64;  // sent and not answered, per task
 constexpr size_t kUnitsClosedMax = 256;   // closed and not applied, per task
 constexpr size_t kDigitsMax = 20;         // of a 64-bit number
+constexpr size_t kSeenMax = 1'000;        // sources in one unit
 constexpr Millis kRetryMin{100};
 constexpr Millis kRetryMax{30'000};
 
@@ -45,8 +46,10 @@ bool LaneTask::Fill(SteadyTime now) {
 
 void LaneTask::Push() {
   PreparedBatch* batch = own_->Push();
-  lane_->ports.counters->records_ingested.Add(batch->input.filtered);
-  lane_->ports.counters->records_filtered.Add(batch->input.filtered);
+  observe::LaneCounters& counters = *lane_->ports.counters;
+  counters.records_ingested.Add(batch->input.filtered + batch->input.repeats);
+  counters.records_filtered.Add(batch->input.filtered);
+  counters.repeats_dropped.Add(batch->input.repeats);
   if (own_->state) Prefetch(batch);
 }
 
@@ -139,6 +142,7 @@ bool LaneTask::Settle(PreparedBatch* batch, size_t count, SteadyTime now) {
       case invoke::Outcome::kDrop:
         lane_->ports.observer->EventNotDone(verdict.outcome, At(event) + ": " + verdict.reason);
         own_->chain.Advance(event.topic, event.record->offset + 1, now);
+        MarkSeen(event, i);
         break;
       case invoke::Outcome::kRetry:
         batch->next += i;
@@ -172,6 +176,7 @@ void LaneTask::Count(const invoke::Verdict& verdict) {
 
 bool LaneTask::UnitIsFull() const {
   const LaneSettings& settings = lane_->settings;
+  if (own_->seen_count >= kSeenMax) return true;
   size_t bytes = own_->outbox.bytes();
   if (own_->state) {
     if (own_->state->dirty_count() >= settings.commit_max_effects) return true;
@@ -193,8 +198,20 @@ Status LaneTask::Keep(PreparedBatch* batch, uint32_t event, SteadyTime now) {
   if (own_->state) own_->state->Accept(event);
   ++own_->chain.open().events;
   own_->chain.Advance(input.topic, input.record->offset + 1, now);
+  MarkSeen(input, event);
   if (UnitIsFull()) CloseUnit();
   return {};
+}
+
+// The unit that has the event tells what repeats of it would be.
+void LaneTask::MarkSeen(const ingest::InputEvent& event, uint32_t index) {
+  if (!task_.topics[event.topic].deduplicate) return;
+  const auto id = ingest::OutputIdIn(own_->inputs[index].headers);
+  if (!id) return;
+  ingest::Repeats& seen = own_->seen[event.topic];
+  const size_t before = seen.marks().size();
+  seen.Take(*id);
+  own_->seen_count += seen.marks().size() - before;
 }
 
 // function/topic/partition/offset/index: the same on every run of the event. Valid until the next.
@@ -315,6 +332,16 @@ bool LaneTask::Commit(SteadyTime now) {
 void LaneTask::CloseUnit() {
   Unit& unit = own_->chain.Close();
   if (lane_->exactly_once()) unit.publication = own_->outbox.Finish(unit.seq, unit.applied);
+  for (size_t topic = 0; own_->seen_count > 0 && topic < own_->seen.size(); ++topic) {
+    for (const auto& [source, mark] : own_->seen[topic].marks()) {
+      unit.seen.push_back({.topic = task_.topics[topic].topic,
+                           .source = source,
+                           .offset = mark.offset,
+                           .index = mark.index});
+    }
+    own_->seen[topic].Clear();
+  }
+  own_->seen_count = 0;
   if (!own_->state) return;
   own_->state->CloseUnit(unit.seq, [&unit](const state::TaskState::DirtyCell& cell) {
     using Kind = commit::WriteOp::Kind;

@@ -30,6 +30,7 @@ struct Use {
 // before it lets its reference go: the last `keep_alive` closes the library object (the code itself
 // stays mapped until the process ends).
 struct Generation {
+  std::string function;
   std::string hash12;  // first 12 hex digits of the library's SHA-256
   int number = 0;      // from 1 per function
   const ::mr_function* table = nullptr;

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <numeric>
 #include <optional>
+#include <tuple>
 
 #include "redis/scripts.h"
 
@@ -18,6 +19,7 @@ using Kind = WriteOp::Kind;
 
 constexpr std::string_view kAppliedPrefix = "applied:";
 constexpr std::string_view kPublished = "published";
+constexpr std::string_view kSeenPrefix = "seen:";
 
 bool IsMap(const WriteOp& op) {
   return op.kind == Kind::kPutField || op.kind == Kind::kEraseField || op.kind == Kind::kEraseMap;
@@ -107,10 +109,24 @@ Error Refusal(const TaskKeys& keys, const commit::AcquireRequest& request, const
                std::string(kFormat) + "\": run a host that knows it");
 }
 
+// "seen:<topic>:<source>" and "<offset>/<index>".
+bool ReadSeen(std::string_view name, std::string_view value, commit::Acquired* acquired) {
+  name.remove_prefix(kSeenPrefix.size());
+  const size_t colon = name.find(':'), slash = value.find('/');
+  if (colon == std::string_view::npos || slash == std::string_view::npos) return false;
+  SeenOutput seen{.topic = std::string(name.substr(0, colon)),
+                  .source = std::string(name.substr(colon + 1))};
+  if (!ParseNumber(value.substr(0, slash), &seen.offset)) return false;
+  if (!ParseNumber(value.substr(slash + 1), &seen.index)) return false;
+  acquired->seen.push_back(std::move(seen));
+  return true;
+}
+
 bool ReadTaskField(std::string_view name, std::string_view value, commit::Acquired* acquired) {
   if (name == "seq") return ParseNumber(value, &acquired->seq);
   if (name == kPublished) return ParseNumber(value, &acquired->published_seq);
   if (name == "owner") acquired->former_owner = value;
+  if (name.starts_with(kSeenPrefix)) return ReadSeen(name, value, acquired);
   if (!name.starts_with(kAppliedPrefix)) return true;
   TopicOffset applied{.topic = std::string(name.substr(kAppliedPrefix.size()))};
   if (!ParseNumber(value, &applied.offset)) return false;
@@ -122,10 +138,14 @@ Status ReadTask(const std::string& what, Reply fields, commit::Acquired* acquire
   for (size_t i = 0; i + 1 < fields.size(); i += 2) {
     if (ReadTaskField(fields[i].text.view(), fields[i + 1].text.view(), acquired)) continue;
     return Fatal(what + ": field " + std::string(fields[i].text.view()) +
-                 " of its :task hash is not a number: somebody else wrote there");
+                 " of its :task hash is not what the host writes: somebody else wrote there");
   }
   std::sort(acquired->applied.begin(), acquired->applied.end(),
             [](const TopicOffset& a, const TopicOffset& b) { return a.topic < b.topic; });
+  std::sort(acquired->seen.begin(), acquired->seen.end(),
+            [](const SeenOutput& a, const SeenOutput& b) {
+              return std::tie(a.topic, a.source) < std::tie(b.topic, b.source);
+            });
   return {};
 }
 
@@ -172,7 +192,8 @@ size_t OutboxSteps(const commit::CommitRequest& request) {
 }
 
 size_t TaskArguments(const commit::CommitRequest& request) {
-  return 2 + 2 * request.applied.size() + (request.published_seq > 0 ? 2 : 0);
+  return 2 + 2 * request.applied.size() + 2 * request.seen.size() +
+         (request.published_seq > 0 ? 2 : 0);
 }
 
 void WriteTask(CommandWriter& writer, const commit::CommitRequest& request) {
@@ -182,6 +203,10 @@ void WriteTask(CommandWriter& writer, const commit::CommitRequest& request) {
     writer.Arg(kAppliedPrefix, applied.topic).Number(applied.offset);
   }
   if (request.published_seq > 0) writer.Arg(kPublished).Number(request.published_seq);
+  for (const SeenOutput& seen : request.seen) {
+    writer.Arg(kSeenPrefix, seen.topic + ":" + seen.source);
+    writer.Arg(std::to_string(seen.offset) + "/" + std::to_string(seen.index));
+  }
 }
 
 // What is trimmed goes first, as erasures of state do.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A librdkafka plugin (property plugin.library.paths) that kills its process at a named step of the
-// broker's protocol. FAILPOINT in the environment is <sent|received>:<API key>:<n>: SIGKILL when the
-// n-th request of that kind has been written to its socket, or the n-th reply to one has come but
-// was not looked at. So the program under test is the one that users run.
+// broker's protocol. FAILPOINT in the environment is <sent|received>:<API key>:<n>: SIGKILL when
+// the n-th request of that kind has been written to its socket, or the n-th reply to one has come
+// but was not looked at. So the program under test is the one that users run.
 #include <librdkafka/rdkafka.h>
 
 #include <atomic>

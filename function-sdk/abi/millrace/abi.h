@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The millrace function ABI 1.0: the line between a host and a function library, in plain C11.
+/* The millrace function ABI 1.1: the line between a host and a function library, in plain C11.
  *
  * A library is an ELF shared object that exports one symbol, millrace_function, and carries one
  * note (MR_NOTE below). It is native code that its host trusts: this line is no sandbox.
@@ -24,7 +24,7 @@ extern "C" {
 #endif
 
 #define MR_ABI_MAJOR 1u
-#define MR_ABI_MINOR 0u
+#define MR_ABI_MINOR 1u
 
 /* Bytes. data == NULL is null: no key, a tombstone, nothing stored, "the event's own key". Empty
  * bytes have a non-NULL data and size 0. Not NUL-terminated. */
@@ -109,8 +109,8 @@ typedef struct mr_record {
   uint32_t reserved;    /* 0 */
 } mr_record;
 
-/* What a library may call. The table is valid from open() until close() returns. now, random and
- * uuid as replays need them, timers, counters, lists and sets are appended when they exist. */
+/* What a library may call. The table is valid from open() until close() returns. Timers, counters,
+ * lists and sets are appended when they exist. */
 typedef struct mr_host {
   uint32_t size;
   uint32_t major;
@@ -146,6 +146,10 @@ typedef struct mr_host {
 
   /* The event's time, the same on every re-run; handlers read no clock of their own. */
   int64_t (*now_ms)(mr_context* context);
+
+  /* Since 1.1. The next of the event's random numbers: a sequence that function, topic, partition
+   * and offset decide, so the same on every re-run. Anybody can compute it: not for secrets. */
+  uint64_t (*random)(mr_context* context);
 } mr_host;
 
 /* What a library is. The table and all that it points to live as long as the library is loaded.

@@ -8,8 +8,10 @@
 #include <millrace/state.h>
 #include <millrace/use.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -74,6 +76,29 @@ class Context {
 
   // The event's time, the same on every re-run. Read no other clock.
   Millis Now() const { return Millis(host_->now_ms(context_)); }
+
+  // The next of the event's random numbers: the same ones on every re-run. Not for secrets.
+  uint64_t Random() const {
+    if (host_->size < offsetof(mr_host, random) + sizeof host_->random) {
+      detail::Check(MR_UNSUPPORTED, context_);
+    }
+    return host_->random(context_);
+  }
+
+  // The next two of them as a UUID of version 8 (RFC 9562, section 5.8), in lower case. Distinct
+  // among the events of a function; the same event gives the same ones again, also in another
+  // cluster whose function and topic have the same names.
+  std::string Uuid() const {
+    constexpr char kDigits[] = "0123456789abcdef";
+    const uint64_t high = (Random() & ~uint64_t{0xf000}) | 0x8000;
+    const uint64_t low = (Random() & ~(uint64_t{3} << 62)) | (uint64_t{2} << 62);
+    std::string text;
+    for (int i = 0; i < 32; ++i) {
+      if (i == 8 || i == 12 || i == 16 || i == 20) text += '-';
+      text += kDigits[((i < 16 ? high : low) >> (60 - 4 * (i % 16))) & 0xf];
+    }
+    return text;
+  }
 
   // Why the outcome is not Done; what Outcome's reasons are handed to the host with.
   void Because(std::string_view reason) { host_->because(context_, Bytes(reason).slice()); }

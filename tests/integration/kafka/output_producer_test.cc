@@ -7,6 +7,7 @@
 #include "integration/kafka/broker.h"
 #include "kafka/record_consumer.h"
 #include "kafka/topic_watch.h"
+#include "model/output_id.h"
 
 namespace millrace::kafka::test {
 namespace {
@@ -130,12 +131,13 @@ TEST_F(OutputProducerTest, NullAndEmptyStayApartInKeysValuesAndHeaders) {
   EXPECT_EQ(seen[0].key, std::nullopt);
   EXPECT_EQ(seen[0].value, "value");
   EXPECT_EQ(seen[0].timestamp_ms, 1'442'016'000'123);
-  EXPECT_THAT(seen[0].headers, ElementsAre(std::pair(kIdHeader, OwnedBytes("f/t/0/1/0"))));
+  EXPECT_THAT(seen[0].headers,
+              ElementsAre(std::pair(std::string(kOutputIdHeader), OwnedBytes("f/t/0/1/0"))));
   EXPECT_EQ(seen[1].value, std::nullopt);
   EXPECT_THAT(seen[1].headers,
               ElementsAre(std::pair("a", OwnedBytes("1")), std::pair("null", OwnedBytes()),
                           std::pair("empty", OwnedBytes("")), std::pair("a", OwnedBytes("2")),
-                          std::pair(kIdHeader, OwnedBytes("f/t/0/1/1"))));
+                          std::pair(std::string(kOutputIdHeader), OwnedBytes("f/t/0/1/1"))));
   EXPECT_EQ(seen[2].key, "");
   EXPECT_EQ(seen[2].value, "");
   EXPECT_TRUE(seen[2].headers.empty());

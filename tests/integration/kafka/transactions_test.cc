@@ -3,6 +3,7 @@
 
 #include "integration/kafka/transactions_user.h"
 #include "kafka/output_producer.h"
+#include "model/output_id.h"
 
 namespace millrace::kafka::test {
 namespace {
@@ -25,7 +26,7 @@ TEST_F(TransactionsTest, OutputsAndOffsetsWithTheirNotesBecomeVisibleTogether) {
   const std::vector<Seen> seen = Read(output_);
   EXPECT_THAT(seen[0].headers,
               ElementsAre(std::pair("a", OwnedBytes("1")), std::pair("null", OwnedBytes()),
-                          std::pair(kIdHeader, OwnedBytes("id-of-a"))));
+                          std::pair(std::string(kOutputIdHeader), OwnedBytes("id-of-a"))));
   EXPECT_EQ(group.Committed(0).committed, 5);
   EXPECT_EQ(group.Committed(0).metadata, "5 " + id_);
   EXPECT_EQ(group.Committed(1).committed, 6);

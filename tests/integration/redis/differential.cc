@@ -145,6 +145,7 @@ void Differential::Acquire(const commit::AcquireRequest& request) {
   if (reply.result) {
     former_epoch_ = std::exchange(epoch_, request.epoch);
     seen_["outbox entry"] += static_cast<int>(reply.result->outbox.size());
+    seen_["seen output"] += static_cast<int>(reply.result->seen.size());
   }
   Expect(Kind::kAcquire, Show(reply));
 }
@@ -162,6 +163,7 @@ void Differential::Commit() {
   const std::vector<Write> writes = Writes();
   const commit::PublicationPtr publication = Publication(seq, applied);
   const std::vector<uint64_t> trimmed = Trimmed();
+  const std::vector<SeenOutput> seen = Seen();
   const commit::CommitRequest request{.partition = partition_,
                                       .epoch = &epoch,
                                       .expected_seq = expected,
@@ -170,7 +172,8 @@ void Differential::Commit() {
                                       .writes = writes,
                                       .publication = publication.get(),
                                       .published_seq = OneIn(3) ? seq_ : 0,
-                                      .trimmed = trimmed};
+                                      .trimmed = trimmed,
+                                      .seen = seen};
   redis_->store().StartCommit(request);
   other_.commits->StartCommit(request);
   commit::CommitReply reply;
@@ -219,6 +222,21 @@ std::vector<uint64_t> Differential::Trimmed() {
   }
   if (OneIn(4)) trimmed.push_back(seq_ + 1'000'000);  // is not there
   return trimmed;
+}
+
+std::vector<SeenOutput> Differential::Seen() {
+  std::vector<SeenOutput> seen;
+  for (const char* topic : {"in", "more"}) {
+    for (const char* source : {"f/t/0", "f/t/1", "g/a.b_c-d/12"}) {
+      if (!OneIn(6)) continue;
+      const int64_t offset = OneIn(9) ? static_cast<int64_t>(kBeyondDoubles) : Pick(1000);
+      seen.push_back({.topic = topic,
+                      .source = source,
+                      .offset = offset,
+                      .index = static_cast<uint32_t>(Pick(3))});
+    }
+  }
+  return seen;
 }
 
 commit::PublicationPtr Differential::Publication(uint64_t seq, const Offsets& applied) {
@@ -300,6 +318,10 @@ std::string Differential::Show(const commit::AcquireReply& reply) const {
     for (const TopicOffset& at : applied) text += " " + at.topic + "@" + std::to_string(at.offset);
   };
   offsets(acquired.applied);
+  for (const SeenOutput& seen : acquired.seen) {
+    text += " seen " + seen.topic + ":" + seen.source + "=" + std::to_string(seen.offset) + "/" +
+            std::to_string(seen.index);
+  }
   for (const commit::Publication& entry : acquired.outbox) {
     text += "|" + std::to_string(entry.seq) + " with " + std::to_string(entry.outputs);
     offsets(entry.applied);
@@ -331,7 +353,7 @@ void RunDifferential(Differential* differential) {
     return;
   }
   for (const char* reply : {"applied", "fenced", "diverged", "acquired", "refused", "outbox entry",
-                            "read", "large map", "whole map"}) {
+                            "seen output", "read", "large map", "whole map"}) {
     const auto found = differential->seen().find(reply);
     const int count = found == differential->seen().end() ? 0 : found->second;
     std::cout << "  " << reply << " " << count << std::endl;

@@ -54,6 +54,7 @@ class Differential {
   void Commit();
   std::vector<Write> Writes();
   std::vector<uint64_t> Trimmed();
+  std::vector<SeenOutput> Seen();
   commit::PublicationPtr Publication(uint64_t seq, const Offsets& applied);
   void Read(const std::vector<state::ReadItem>& items);
   void ReadWholeMap(Slice key);

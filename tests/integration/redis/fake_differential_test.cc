@@ -33,6 +33,10 @@ void AddKeys(int32_t partition, const fakes::StoredTask& task, Hashes* hashes) {
             {"format", "1"}};
   if (task.seq > 0) fields["seq"] = std::to_string(task.seq);
   if (task.published_seq > 0) fields["published"] = std::to_string(task.published_seq);
+  for (const auto& [at, seen] : task.seen) {
+    fields["seen:" + at.first + ":" + at.second] =
+        std::to_string(seen.offset) + "/" + std::to_string(seen.index);
+  }
   for (const auto& [topic, offset] : task.applied) {
     fields["applied:" + topic] = std::to_string(offset);
   }

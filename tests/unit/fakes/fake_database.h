@@ -20,7 +20,8 @@ struct StoredTask {
   uint64_t seq = 0;
   std::map<std::string, int64_t> applied;  // per topic
   uint64_t published_seq = 0;
-  std::map<uint64_t, std::string> outbox;  // by seq, packed
+  std::map<uint64_t, std::string> outbox;                          // by seq, packed
+  std::map<std::pair<std::string, std::string>, SeenOutput> seen;  // by topic and source
   std::map<std::pair<uint32_t, std::string>, std::string> values;
   std::map<std::pair<uint32_t, std::string>, std::map<std::string, std::string>> maps;
 };
@@ -73,6 +74,7 @@ class FakeDatabase {
       if (!entry) return Fatal("outbox entry " + std::to_string(seq) + " is damaged");
       acquired.outbox.push_back(*std::move(entry));
     }
+    for (const auto& [at, seen] : task.seen) acquired.seen.push_back(seen);
     task.epoch = request.epoch;
     task.owner = request.owner;
     task.group = request.group;
@@ -96,6 +98,7 @@ class FakeDatabase {
     std::string packed = {};  // for the outbox; empty: no outputs
     uint64_t published_seq = 0;
     std::vector<uint64_t> trimmed = {};
+    std::vector<SeenOutput> seen = {};
   };
 
   commit::CommitResult Apply(const Commit& commit) {
@@ -112,6 +115,7 @@ class FakeDatabase {
     for (const uint64_t seq : commit.trimmed) task.outbox.erase(seq);
     if (!commit.packed.empty() && keeps_outbox) task.outbox[commit.seq] = commit.packed;
     if (commit.published_seq > 0) task.published_seq = commit.published_seq;
+    for (const SeenOutput& seen : commit.seen) task.seen[{seen.topic, seen.source}] = seen;
     ++commits_applied;
     return commit::CommitResult::kApplied;
   }

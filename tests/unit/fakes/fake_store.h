@@ -99,7 +99,8 @@ class FakeStore final : public commit::CommitStore, public state::StateReader {
                                 .writes = {},
                                 .packed = request.publication ? request.publication->packed : "",
                                 .published_seq = request.published_seq,
-                                .trimmed = {request.trimmed.begin(), request.trimmed.end()}};
+                                .trimmed = {request.trimmed.begin(), request.trimmed.end()},
+                                .seen = {request.seen.begin(), request.seen.end()}};
     for (const commit::WriteOp& write : request.writes) {
       commit.writes.push_back({write.kind, write.state, std::string(write.key.view()),
                                std::string(write.field.view()), std::string(write.value.view())});

@@ -67,6 +67,7 @@ class LaneBench {
   observe::LaneCounters counters;
   lane::LaneSettings settings;
   std::unique_ptr<lane::Lane> lane;
+  bool deduplicate = false;  // every topic
 
   Status Create(TestFunction* function) {
     lane::LanePorts ports;
@@ -90,7 +91,9 @@ class LaneBench {
   void Assign(int32_t partition = 0, int partition_count = 4) {
     lane::TaskAssignment task{
         .partition = partition, .partition_count = partition_count, .topics = {}};
-    for (const std::string& topic : topics_) task.topics.push_back({.topic = topic, .filter = {}});
+    for (const std::string& topic : topics_) {
+      task.topics.push_back({.topic = topic, .filter = {}, .deduplicate = deduplicate});
+    }
     lane->Assign(std::move(task));
   }
 

@@ -61,6 +61,7 @@ class HandlerEvent {
     record.partition = partition;
     return status = host().emit(context_, output, &record);
   }
+  uint64_t Random() { return host().random(context_); }
   void Because(Slice reason) { host().because(context_, invoke::ToAbi(reason)); }
   void Log(uint32_t level, Slice text) { host().log(context_, level, invoke::ToAbi(text)); }
 
@@ -98,6 +99,7 @@ class TestFunction {
 
   std::shared_ptr<const Generation> generation() {
     auto generation = std::make_shared<Generation>();
+    generation->function = "test";
     generation->hash12 = "0123456789ab";
     generation->number = 1;
     generation->table = &body_->table;

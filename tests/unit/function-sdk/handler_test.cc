@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <millrace/testing.h>
 
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -127,6 +128,37 @@ TEST(ValueState, AStoreThatIsAwayRetriesTheEvent) {
   function.RestoreStore();
   EXPECT_EQ(function.Send("k", "v").outcome, MR_DONE);
   EXPECT_EQ(function.Stored(total, "k"), 1);
+}
+
+void EmitRandom(const Event& event, Context& context) {
+  const std::string number = std::to_string(context.Random());
+  context.Emit(out, event.key(), number + " " + context.Uuid());
+}
+constexpr auto kRandomItems = [] { return Declare(out); };
+
+TEST(Random, AnEventHasTheSameNumbersOnEveryRun) {
+  Harness first(TableOf<&EmitRandom, kRandomItems>());
+  Harness second(TableOf<&EmitRandom, kRandomItems>());
+  std::set<std::string> seen;
+  for (int i = 0; i < 100; ++i) {
+    const auto emitted = first.Send("k", "v").emitted.at(0);
+    EXPECT_EQ(emitted.value, second.Send("another key", "value").emitted.at(0).value);
+    seen.insert(*emitted.value);
+  }
+  EXPECT_EQ(seen.size(), 100u);
+}
+
+TEST(Random, NumbersAreThoseOfTheirDefinition) {
+  Harness function(TableOf<&EmitRandom, kRandomItems>());
+  // Computed apart from this code.
+  EXPECT_EQ(function.Send("k", "v").emitted.at(0).value,
+            "13457291677596071943 60599312-9f00-81d8-823d-0c6114a91b3e");
+}
+
+TEST(Random, AHostOfAnEarlierMinorVersionIsToldApart) {
+  mr_host old = *millrace::testing::FakeHost::table();
+  old.size = offsetof(mr_host, random);
+  EXPECT_THROW(Context(&old, nullptr).Random(), HostError);
 }
 
 void EmitWithOptions(const Event& event, Context& context) {

@@ -47,7 +47,7 @@ static void AddTables(void) {
   TYPE(mr_host), MEMBER(mr_host, size), MEMBER(mr_host, major), MEMBER(mr_host, minor);
   MEMBER(mr_host, reserved), MEMBER(mr_host, config), MEMBER(mr_host, refuse);
   MEMBER(mr_host, log), MEMBER(mr_host, because), MEMBER(mr_host, emit), MEMBER(mr_host, get);
-  MEMBER(mr_host, put), MEMBER(mr_host, scan), MEMBER(mr_host, now_ms);
+  MEMBER(mr_host, put), MEMBER(mr_host, scan), MEMBER(mr_host, now_ms), MEMBER(mr_host, random);
   TYPE(mr_function), MEMBER(mr_function, size), MEMBER(mr_function, major);
   MEMBER(mr_function, minor), MEMBER(mr_function, use_count), MEMBER(mr_function, uses);
   MEMBER(mr_function, open), MEMBER(mr_function, close), MEMBER(mr_function, start);

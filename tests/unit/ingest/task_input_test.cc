@@ -75,6 +75,34 @@ TEST_F(TaskInputTest, AHeaderWithANullValueDoesNotPassAFilterForEmpty) {
   EXPECT_THAT(Fill(&input), ElementsAre("0@1"));
 }
 
+TEST_F(TaskInputTest, RepeatsOfAnotherFunctionsOutputsAreDropped) {
+  const auto feed = [this](const std::string& id, const std::string& forwarded = "") {
+    std::vector<std::pair<std::string, OwnedBytes>> headers;
+    if (!forwarded.empty()) headers.push_back({"millrace-id", forwarded});
+    if (!id.empty()) headers.push_back({"millrace-id", id});
+    log.Append({"a", 3}, {.key = "k", .headers = headers});
+  };
+  feed("f/t/0/7/1");
+  feed("f/t/0/7/1");                // 1: a repeat
+  feed("f/t/0/7/0");                // 2: so is what came before it
+  feed("f/t/0/8/0");                // 3: new
+  feed("f/t/1/2/0");                // 4: of another source
+  feed("g/t/0/2/0");                // 5: and another
+  feed("f/t/0/10/0", "f/t/0/8/0");  // 6: the handler passed on what it was given
+  feed("");                         // 7: of nobody
+  feed("");                         // 8
+  feed("f/t/0/8/0/u");              // 9: says nothing about order
+  feed("f/t/1/1/5");                // 10: a repeat
+  TaskInput input(&source, 3, {{.topic = "a", .filter = {}, .deduplicate = true}}, {{"a", 0}},
+                  {{"a", "g/t/0", 1, 0}, {"another topic", "f/t/0", 99, 0}});
+  EXPECT_THAT(Fill(&input), ElementsAre("0@0", "0@3", "0@4", "0@5", "0@6", "0@7", "0@8", "0@9"));
+  EXPECT_EQ(batch.repeats, 3u);
+  EXPECT_THAT(batch.position, ElementsAre(11));
+  TaskInput later(&source, 3, {{.topic = "a", .filter = {}, .deduplicate = true}}, {{"a", 5}},
+                  {{"a", "f/t/0", 10, 0}, {"a", "g/t/0", 2, 0}});
+  EXPECT_THAT(Fill(&later), ElementsAre("0@7", "0@8", "0@9", "0@10"));
+}
+
 TEST_F(TaskInputTest, TheEndBehindMarkersMovesThePosition) {
   Feed("a", 1);
   log.AddMarkers({"a", 3}, 2);

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <set>
+
 #include "unit/fakes/test_function.h"
 
 namespace millrace::invoke {
@@ -84,6 +86,22 @@ TEST_F(InvokerTest, EachOutcomeHasItsReason) {
   EXPECT_EQ(CallOnce([](HandlerEvent&) { return MR_DROP; }), "drop: the handler gave no reason");
   EXPECT_THAT(CallOnce([](HandlerEvent&) { return MR_DEAD_LETTER; }), HasSubstr("dead-letter"));
   EXPECT_THAT(CallOnce([](HandlerEvent&) { return MR_FATAL; }), HasSubstr("fatal"));
+}
+
+TEST_F(InvokerTest, RandomNumbersAreDecidedByTheEvent) {
+  std::vector<uint64_t> given;
+  TestFunction function(kUses, [&](HandlerEvent& event) {
+    given.push_back(event.Random());
+    given.push_back(event.Random());
+    return MR_DONE;
+  });
+  Call(&function, 2);
+  Call(&function, 2);
+  millrace::detail::EventRandom first("test", "in", 0, 0);
+  millrace::detail::EventRandom second("test", "in", 0, 1);
+  const uint64_t a = first.Next(), b = first.Next(), c = second.Next(), d = second.Next();
+  EXPECT_THAT(given, ElementsAre(a, b, c, d, a, b, c, d));
+  EXPECT_EQ(std::set<uint64_t>({a, b, c, d}).size(), 4u);
 }
 
 TEST_F(InvokerTest, AnUnknownOutcomeIsFatal) {

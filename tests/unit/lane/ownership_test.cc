@@ -65,6 +65,46 @@ TEST_F(OwnershipTest, ATaskGoesOnFromAppliedNotFromTheCommittedOffset) {
   EXPECT_EQ(world.database.task(0).seq, 8u);
 }
 
+TEST_F(OwnershipTest, RepeatsAreToldApartByWhatTheFormerOwnerHasCommitted) {
+  const auto feed = [this](const std::string& id) {
+    world.log.Append(kIn, {.key = "a", .value = "v", .headers = {{"millrace-id", id}}});
+  };
+  bench.deduplicate = other.deduplicate = true;
+  for (const char* id : {"f/t/0/1/0", "f/t/0/2/0", "f/t/0/2/0", "g/t/0/5/0"}) feed(id);
+  Start(&bench);
+  ASSERT_TRUE(bench.RunAndCommit());
+  EXPECT_EQ(Stored(), "3");
+  EXPECT_EQ(bench.counters.repeats_dropped.value(), 1u);
+  feed("f/t/0/3/0");
+  ASSERT_TRUE(bench.Run());  // seen, and not committed: the next owner sees it for the first time
+  bench.lane.reset();
+  for (const char* id : {"f/t/0/2/0", "f/t/0/3/0", "g/t/0/5/0", "g/t/0/6/0"}) feed(id);
+  Start(&other);
+  ASSERT_TRUE(other.RunAndCommit());
+  EXPECT_EQ(Stored(), "5") << "f 3 and g 6";
+  EXPECT_EQ(other.counters.repeats_dropped.value(), 3u);
+}
+
+TEST_F(OwnershipTest, AFunctionWithoutStateKeepsWhatItHasSeenAllTheSame) {
+  TestFunction passes{{{2, UseKind::kOutput, "out"}}, [](HandlerEvent& event) {
+                        event.Emit(2, event.key(), event.value());
+                        return MR_DONE;
+                      }};
+  bench.deduplicate = other.deduplicate = true;
+  for (LaneBench* on : {&bench, &other}) {
+    for (const char* id : {"f/t/0/1/0", "f/t/0/2/0"}) {
+      world.log.Append(kIn, {.key = "a", .value = id, .headers = {{"millrace-id", id}}});
+    }
+    ASSERT_TRUE(on->Create(&passes));
+    on->Assign();
+    ASSERT_TRUE(on->RunAndCommit());
+    on->lane.reset();
+  }
+  EXPECT_THAT(bench.sink.produced, SizeIs(2));
+  EXPECT_THAT(other.sink.produced, IsEmpty());
+  EXPECT_EQ(Applied(), 4);
+}
+
 TEST_F(OwnershipTest, LatestIsResolvedOnceAndStored) {
   Feed(3);
   bench.group.start = StartPosition::Kind::kLatest;

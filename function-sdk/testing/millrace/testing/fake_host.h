@@ -2,6 +2,7 @@
 #pragma once
 
 #include <millrace/abi.h>
+#include <millrace/event_random.h>
 #include <millrace/testing/fake_state.h>
 #include <millrace/testing/record.h>
 
@@ -9,6 +10,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +32,7 @@ class FakeHost {
     uint64_t effect_bytes = 0;
     std::vector<Stored> pinned{};      // slices stay valid until the handler returns
     std::deque<std::string> fields{};  // of scanned pages, for as long
+    std::optional<detail::EventRandom> random{};
   };
 
   FakeHost(const mr_function* table, HostOptions options) : options_(std::move(options)) {
@@ -42,7 +45,7 @@ class FakeHost {
   static const mr_host* table() {
     static constexpr mr_host kTable{
         sizeof(mr_host), MR_ABI_MAJOR, MR_ABI_MINOR, 0,   Config, Refuse, Log,
-        Because,         Emit,         Get,          Put, Scan,   NowMs};
+        Because,         Emit,         Get,          Put, Scan,   NowMs,  Random};
     return &kTable;
   }
   mr_setup* setup() { return reinterpret_cast<mr_setup*>(this); }
@@ -84,6 +87,14 @@ class FakeHost {
     Of(context).result.reason = Copy(reason).value_or("");
   }
   static int64_t NowMs(mr_context* context) { return Of(context).event->timestamp_ms; }
+  static uint64_t Random(mr_context* context) {
+    Call& call = Of(context);
+    if (!call.random) {
+      call.random.emplace(call.host->options_.function, call.host->options_.topic,
+                          call.event->partition, call.event->offset);
+    }
+    return call.random->Next();
+  }
 
   static int32_t Emit(mr_context* context, uint32_t output, const mr_record* record) {
     Call& call = Of(context);

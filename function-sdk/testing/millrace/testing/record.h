@@ -65,6 +65,7 @@ struct Result {
 // The host that a test wants.
 struct HostOptions {
   std::map<std::string, std::string> config{};  // by dotted path, scalars as text
+  std::string function = "test";
   std::string topic = "in";
   int32_t partition = 0;
   int32_t output_partitions = 4;
