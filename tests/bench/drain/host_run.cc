@@ -109,6 +109,8 @@ class Run {
          << Section("redis", {"url: " + spec_.redis_of_host}, "  ") << "functions:\n"
          << Section(std::string("  ") + kFunction,
                     Join({"library: " + spec_.programs->library,
+                          std::string("delivery: ") +
+                              (spec_.exactly_once ? "exactly_once" : "at_least_once"),
                           "triggers: [{ kafka: { topics: [" + input_.spec.topic +
                               "], start: earliest } }]",
                           "outputs: { changes: " + output_ + " }"},
@@ -146,6 +148,7 @@ class Run {
     const double host_cpu = host_->cpu_seconds();
     const double store_cpu = store_.CpuSeconds();
     AwaitAllApplied();
+    if (spec_.exactly_once) AwaitAllPublished();
     run->seconds = SecondsSince(began);
     const double host_used = host_->cpu_seconds() - host_cpu;
     const double store_used = store_.CpuSeconds() - store_cpu;
@@ -170,6 +173,17 @@ class Run {
       Require(Steady::now() - moved < kStallPatience,
               "the host stands still at " + std::to_string(applied) + " of " +
                   std::to_string(input_.spec.records) + " records applied");
+    }
+  }
+
+  // At least once, what is applied is published.
+  void AwaitAllPublished() {
+    const auto began = Steady::now();
+    while (Committed(spec_.kafka, group(), input_.spec.topic, input_.spec.partitions) <
+           input_.spec.records) {
+      host_->RequireRunning();
+      Require(Steady::now() - began < kStallPatience,
+              "not everything that is applied is published");
     }
   }
 

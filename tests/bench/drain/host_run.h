@@ -25,10 +25,12 @@ struct HostRunSpec {
   std::string redis;          // where we look
   std::string redis_of_host;  // where the host goes; the same, or by way of a proxy
   HostSettings settings;
+  bool exactly_once = false;
 };
 
 // One life of the host. The window is from the first record that was ingested until all of them are
-// applied, so start-up and joining the group lie before it; costs are per record of the window.
+// applied and, exactly once, published, so start-up and joining the group lie before it; costs are
+// per record of the window.
 struct HostRun {
   double records_per_s = 0;
   double seconds = 0;    // the window

@@ -32,6 +32,7 @@ struct Arguments {
   HostSettings settings;
   Programs programs = FindPrograms();
   bool json = false;
+  bool exactly_once = false;
 };
 
 // Input topics, removed with this object.
@@ -73,21 +74,24 @@ class Hosts {
   Hosts(const Arguments& arguments, const Services& services, std::string folder)
       : arguments_(arguments), services_(services), folder_(std::move(folder)) {}
 
-  HostRun Measure(const Input& input) { return MeasureBy(services_.redis(), input); }
+  HostRun Measure(const Input& input, bool exactly_once = false) {
+    return MeasureBy(services_.redis(), input, exactly_once);
+  }
   HostRun MeasureDelayed(const Input& input) {
     const DelayedRedis delayed(arguments_.programs, services_.redis(), arguments_.redis_delay_ms);
-    return MeasureBy(delayed.url(), input);
+    return MeasureBy(delayed.url(), input, false);
   }
 
  private:
-  HostRun MeasureBy(const std::string& redis_of_host, const Input& input) {
+  HostRun MeasureBy(const std::string& redis_of_host, const Input& input, bool exactly_once) {
     return MeasureHost({.programs = &arguments_.programs,
                         .folder = folder_,
                         .name = "drain-" + std::to_string(getpid()) + "-" + std::to_string(++runs_),
                         .kafka = services_.kafka(),
                         .redis = services_.redis(),
                         .redis_of_host = redis_of_host,
-                        .settings = arguments_.settings},
+                        .settings = arguments_.settings,
+                        .exactly_once = exactly_once},
                        input);
   }
 
@@ -104,9 +108,9 @@ boost::json::object RunRounds(const Arguments& arguments, const Services& servic
   for (int i = 0; i < arguments.runs; ++i) {
     Round round{.batches = ConsumeInBatches(services.kafka(), input),
                 .poll = ConsumeByPoll(services.kafka(), input),
-                .direct = hosts->Measure(input),
-                .delayed = {}};
+                .direct = hosts->Measure(input)};
     if (arguments.redis_delay_ms > 0) round.delayed = hosts->MeasureDelayed(input);
+    if (arguments.exactly_once) round.exactly_once = hosts->Measure(input, true);
     rounds.push_back(round);
     PrintRound(rounds.size(), round);
   }
@@ -159,6 +163,8 @@ void AddOptions(CLI::App* app, Arguments* arguments) {
   app->add_option("--redis-delay-ms", arguments->redis_delay_ms,
                   "Each round once more with every reply of Redis this much later")
       ->check(CLI::Range(0U, 60'000U));
+  app->add_flag("--exactly-once", arguments->exactly_once,
+                "Each round once more under delivery: exactly_once");
   app->add_flag("--json", arguments->json, "The last line is one JSON object");
   app->add_option("--host", arguments->programs.host, "millrace")->capture_default_str();
   app->add_option("--stack", arguments->programs.stack, "tests/tools/stack")->capture_default_str();

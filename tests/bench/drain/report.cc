@@ -86,6 +86,21 @@ std::vector<Line> Lines(const std::vector<Round>& rounds) {
     lines.push_back({"delayed_rss_mb", "  peak memory of the host, MB", 0,
                      [](const Round& r) { return r.delayed->rss_mb; }});
   }
+  if (rounds.front().exactly_once) {
+    lines.push_back({"exactly_once_records_per_s", "host, exactly once, records/s", 0,
+                     [](const Round& r) { return r.exactly_once->records_per_s; }});
+    lines.push_back(
+        {"ratio_exactly_once", "  of the host under at least once", 3,
+         [](const Round& r) { return r.exactly_once->records_per_s / r.direct.records_per_s; }});
+    lines.push_back({"exactly_once_cpu_s_per_million_host", "  CPU-s per million, host", 2,
+                     [](const Round& r) { return r.exactly_once->cpu_s_per_million_host; }});
+    lines.push_back({"exactly_once_cpu_s_per_million_store", "  CPU-s per million, Redis", 2,
+                     [](const Round& r) { return r.exactly_once->cpu_s_per_million_store; }});
+    lines.push_back({"exactly_once_cpu_s_per_million", "  CPU-s per million, both", 2,
+                     [](const Round& r) { return CostOf(*r.exactly_once); }});
+    lines.push_back({"exactly_once_rss_mb", "  peak memory of the host, MB", 0,
+                     [](const Round& r) { return r.exactly_once->rss_mb; }});
+  }
   return lines;
 }
 

@@ -18,7 +18,8 @@ struct Round {
   BareRun batches;
   BareRun poll;
   HostRun direct;
-  std::optional<HostRun> delayed;  // with every reply of Redis later
+  std::optional<HostRun> delayed = {};       // with every reply of Redis later
+  std::optional<HostRun> exactly_once = {};  // under that delivery mode
 };
 
 // Runs on the same kind of input of several sizes.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "topics.h"
 
+#include <algorithm>
+
 #include "clients.h"
 
 namespace millrace::drain {
@@ -23,6 +25,14 @@ kafka::EventPtr Await(rd_kafka_t* client, const Ask& ask) {
   const auto error = rd_kafka_event_error(answer.get());
   Require(error == RD_KAFKA_RESP_ERR_NO_ERROR, rd_kafka_err2str(error));
   return answer;
+}
+
+kafka::PartitionListPtr EveryPartition(const std::string& topic, int partitions, int64_t offset) {
+  kafka::PartitionListPtr all = kafka::NewPartitionList(partitions);
+  for (int i = 0; i < partitions; ++i) {
+    rd_kafka_topic_partition_list_add(all.get(), topic.c_str(), i)->offset = offset;
+  }
+  return all;
 }
 
 void RequireDone(rd_kafka_resp_err_t error, const std::string& what) {
@@ -49,17 +59,41 @@ void CreateTopic(const std::string& bootstrap, const std::string& topic, int par
 }
 
 int64_t CountRecords(const std::string& bootstrap, const std::string& topic, int partitions) {
-  const ClientPtr client = NewClient(RD_KAFKA_PRODUCER, bootstrap, {});
+  const ClientPtr client = NewClient(RD_KAFKA_CONSUMER, bootstrap,
+                                     {{"group.id", "drain-count"},
+                                      {"enable.auto.commit", "false"},
+                                      {"isolation.level", "read_committed"},
+                                      {"enable.partition.eof", "true"}});
+  rd_kafka_poll_set_consumer(client.get());
+  const kafka::PartitionListPtr all = EveryPartition(topic, partitions, 0);
+  RequireDone(rd_kafka_assign(client.get(), all.get()), "reading " + topic);
   int64_t records = 0;
-  for (int partition = 0; partition < partitions; ++partition) {
-    int64_t low = 0;
-    int64_t high = 0;
-    RequireDone(rd_kafka_query_watermark_offsets(client.get(), topic.c_str(), partition, &low,
-                                                 &high, kBrokerTimeoutMs),
-                "reading the end of " + topic);
-    records += high - low;
+  int ended = 0;
+  while (ended < partitions) {
+    const kafka::MessagePtr message(rd_kafka_consumer_poll(client.get(), kBrokerTimeoutMs));
+    Require(message != nullptr, "the broker does not hand out " + topic);
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+      ++ended;
+    } else {
+      RequireDone(message->err, "reading " + topic);
+      ++records;
+    }
   }
+  rd_kafka_assign(client.get(), nullptr);
   return records;
+}
+
+int64_t Committed(const std::string& bootstrap, const std::string& group, const std::string& topic,
+                  int partitions) {
+  const ClientPtr client =
+      NewClient(RD_KAFKA_CONSUMER, bootstrap,
+                {{"group.id", group.c_str()}, {"isolation.level", "read_committed"}});
+  const kafka::PartitionListPtr all = EveryPartition(topic, partitions, RD_KAFKA_OFFSET_INVALID);
+  RequireDone(rd_kafka_committed(client.get(), all.get(), kBrokerTimeoutMs),
+              "reading the offsets of " + group);
+  int64_t sum = 0;
+  for (int i = 0; i < all->cnt; ++i) sum += std::max<int64_t>(0, all->elems[i].offset);
+  return sum;
 }
 
 void DeleteTopic(const std::string& bootstrap, const std::string& topic) {
