@@ -207,7 +207,7 @@ std::optional<http::InvokeError> DryRun::Load(Prepared* prepared) {
     prepared->batch.entries = std::move(entries);
   }
   prepared->handler = std::make_unique<lane::HandlerState>(&settings_, &ports_, &prepared->task,
-                                                           prepared->state.get());
+                                                           prepared->state.get(), nullptr);
   return std::nullopt;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -40,6 +41,9 @@ class GroupOffsets {
   // Commits `offsets` as the group's progress. Newer calls replace older ones that still wait. A
   // failure is counted and logged by the adapter; the next call makes up for it.
   virtual void Commit(std::span<const PartitionOffset> offsets) = 0;
+  // Whether the group cannot have given away what it assigned with this metadata, as far as that is
+  // certain without asking: a process that stood still for longer than its session does not know.
+  virtual bool IsMember(const std::string& metadata_at_assignment) const = 0;
 };
 
 }  // namespace millrace::commit

@@ -186,6 +186,7 @@ ReadReply MemoryStorePort::ReadNow(int32_t partition, std::span<const ReadItem> 
     for (const ReadItem& item : items) {
       reply.found.push_back(Read(task, states_[item.state], item, &reply));
     }
+    if (task.owned) reply.epoch = reply.bytes.Copy(Slice(task.epoch));
   });
   return reply;
 }
@@ -207,6 +208,7 @@ ReadReply MemoryStorePort::ReadWholeMapNow(int32_t partition, uint32_t state, Sl
   reply.id = ++last_read_;
   store_->With(TaskName(partition), [&](const Task& task) {
     reply.found.push_back(ReadMap(FindMap(task, states_[state].name, key), SIZE_MAX, &reply));
+    if (task.owned) reply.epoch = reply.bytes.Copy(Slice(task.epoch));
   });
   return reply;
 }

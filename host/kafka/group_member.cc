@@ -25,14 +25,18 @@ constexpr std::chrono::seconds kFinalCommitMax{2};
 constexpr std::chrono::milliseconds kTopicCheckInterval{200};
 constexpr int kEventsPerPoll = 100;
 
-// Three heartbeats fit into a session, also into a shorter one that the user has set.
-int HeartbeatMs(const Properties& user) {
+int SessionTimeoutMs(const Properties& user) {
   const auto session = user.find("session.timeout.ms");
-  if (session == user.end()) return kHeartbeatMsMax;
+  if (session == user.end()) return kSessionTimeoutMs;
   int session_ms = 0;
   const std::string& text = session->second;
   std::from_chars(text.data(), text.data() + text.size(), session_ms);
-  return std::clamp(session_ms / 3, 1, kHeartbeatMsMax);
+  return session_ms;
+}
+
+// Three heartbeats fit into a session, also into a shorter one that the user has set.
+int HeartbeatMs(const Properties& user) {
+  return std::clamp(SessionTimeoutMs(user) / 3, 1, kHeartbeatMsMax);
 }
 
 ConfBuilder ConfOf(const GroupMemberOptions& options) {
@@ -83,6 +87,14 @@ PartitionListPtr ToList(std::span<const PartitionOffset> offsets) {
     std::memcpy(at->metadata, offset.metadata.data(), at->metadata_size);
   }
   return list;
+}
+
+bool MemberState::IsMember(const std::string& metadata_at_assignment) {
+  {
+    std::lock_guard lock(mutex);
+    if (metadata_at_assignment.empty() || metadata_at_assignment != group_metadata) return false;
+  }
+  return lease.Holds(MembershipLease::Now(), session) && !rd_kafka_assignment_lost(client->get());
 }
 
 // The control thread's side: what was asked of the group and what it still owes us.
@@ -214,7 +226,9 @@ bool GroupMember::Impl::TakeAssignment(GroupEvent* event) {
   {
     std::lock_guard lock(state_.mutex);
     state_.assigned = {event->partitions.begin(), event->partitions.end()};
+    state_.group_metadata = *metadata;
   }
+  state_.lease.OnAssigned();
   owed_ = Owed::kAccept;
   event->kind = GroupEvent::Kind::kAssigned;
   event->group_metadata = std::move(*metadata);
@@ -268,6 +282,7 @@ void GroupMember::Impl::Release(std::span<const PartitionOffset> final_offsets) 
     std::lock_guard lock(state_.mutex);
     ++state_.ownership;
     state_.assigned.clear();
+    state_.group_metadata.clear();
   }
   if (final_offsets.empty() || rd_kafka_assignment_lost(rk())) return Unassign();
   const PartitionListPtr list = ToList(final_offsets);
@@ -321,7 +336,10 @@ GroupMember::~GroupMember() = default;
 
 Result<std::unique_ptr<GroupMember>> GroupMember::Join(const GroupMemberOptions& options) {
   auto state = std::make_shared<MemberState>();
-  auto client = Client::Create(RD_KAFKA_CONSUMER, ConfOf(options), options.client, nullptr);
+  state->session = std::chrono::milliseconds(SessionTimeoutMs(options.client.properties));
+  ConfBuilder conf = ConfOf(options);
+  state->lease.Attach(conf.get());
+  auto client = Client::Create(RD_KAFKA_CONSUMER, std::move(conf), options.client, nullptr);
   if (!client) return client.error();
   state->client = std::move(*client);
   auto impl = std::make_unique<Impl>(state.get(), options);

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <span>
+#include <string>
 
 #include "kafka/client.h"
+#include "kafka/membership_lease.h"
 #include "model/task.h"
 
 namespace millrace::kafka {
@@ -15,6 +18,8 @@ namespace millrace::kafka {
 // The membership's handle, shared by the group member and the offsets worker. The library's calls
 // are thread-safe; the rest is guarded. Private to this folder.
 struct MemberState {
+  MembershipLease lease;  // outlives the client
+  std::chrono::milliseconds session{};
   std::unique_ptr<Client> client;
 
   // A commit belongs to the ownership during which it was asked for. One that would be sent after
@@ -24,6 +29,10 @@ struct MemberState {
   std::mutex mutex;
   uint64_t ownership = 0;
   std::set<TopicPartition> assigned;  // under `mutex`, as told last
+  std::string group_metadata;         // of it; empty while there is none
+
+  // Any thread: see commit::GroupOffsets.
+  bool IsMember(const std::string& metadata_at_assignment);
 };
 
 // With the offsets' metadata, which the list owns.

@@ -265,7 +265,8 @@ class LaneOffsets final : public commit::GroupOffsets {
  public:
   using Ask = std::function<uint64_t(Lookup)>;  // gives the ownership at this moment
   using Send = std::function<void(std::span<const PartitionOffset>, const Ownerships&)>;
-  LaneOffsets(int wake_fd, Ask ask, Send send) : ask_(std::move(ask)), send_(std::move(send)) {
+  LaneOffsets(int wake_fd, std::shared_ptr<MemberState> member, Ask ask, Send send)
+      : member_(std::move(member)), ask_(std::move(ask)), send_(std::move(send)) {
     answers_->wake_fd = wake_fd;
   }
   ~LaneOffsets() override {
@@ -287,9 +288,11 @@ class LaneOffsets final : public commit::GroupOffsets {
   }
 
   void Commit(std::span<const PartitionOffset> offsets) override { send_(offsets, ownerships_); }
+  bool IsMember(const std::string& metadata) const override { return member_->IsMember(metadata); }
 
  private:
   std::shared_ptr<LaneAnswers> answers_ = std::make_shared<LaneAnswers>();
+  std::shared_ptr<MemberState> member_;
   Ask ask_;
   Send send_;
   Ownerships ownerships_;
@@ -341,7 +344,7 @@ std::unique_ptr<commit::GroupOffsets> OffsetsWorker::ForLane(int wake_fd) {
     }
     state->changed.notify_all();
   };
-  return std::make_unique<LaneOffsets>(wake_fd, std::move(ask), std::move(send));
+  return std::make_unique<LaneOffsets>(wake_fd, state_->member, std::move(ask), std::move(send));
 }
 
 uint64_t OffsetsWorker::commits_failed() const { return state_->commits_failed; }

@@ -45,12 +45,17 @@ state::Entry* HandlerState::EntryOf(uint32_t event, uint32_t state, Slice key, i
   return entry;
 }
 
+bool HandlerState::IsOwn(const state::ReadReply& reply) {
+  superseded_ = superseded_ || (epoch_ && reply.epoch != Slice(*epoch_));
+  return !superseded_;
+}
+
 int32_t HandlerState::ReadField(state::Entry* entry, Slice field) {
   ports_->counters->state_ondemand_reads.Add();
   const state::ReadItem item{
       .state = entry->state, .key = state::ViewOf(entry->key), .field = field};
   const state::ReadReply reply = ports_->reader->ReadNow(task_->partition, {&item, 1});
-  if (!reply.status) return MR_UNAVAILABLE;
+  if (!reply.status || !IsOwn(reply)) return MR_UNAVAILABLE;
   state_->LoadField(entry, field, reply);
   return MR_OK;
 }
@@ -85,7 +90,7 @@ int32_t HandlerState::Scan(uint32_t event, const invoke::ScanCall& call, uint64_
     ports_->counters->state_ondemand_reads.Add();
     const state::ReadReply reply =
         ports_->reader->ReadWholeMapNow(task_->partition, call.state, state::ViewOf(entry->key));
-    if (!reply.status) return MR_UNAVAILABLE;
+    if (!reply.status || !IsOwn(reply)) return MR_UNAVAILABLE;
     state_->LoadWholeMap(entry, reply);
     state_->Scan(*entry, event, call.after, call.max, &scanned_);
   }

@@ -33,14 +33,17 @@ struct PreparedBatch {
 // task's ownership; used for one call at a time.
 class HandlerState final : public invoke::HandlerCalls {
  public:
+  // `epoch` of the owner; null: whoever owns the task, its state may be read.
   HandlerState(const LaneSettings* settings, const LanePorts* ports, const TaskAssignment* task,
-               state::TaskState* state)
-      : settings_(settings), ports_(ports), task_(task), state_(state) {}
+               state::TaskState* state, const commit::Epoch* epoch)
+      : settings_(settings), ports_(ports), task_(task), state_(state), epoch_(epoch) {}
 
   // The call runs the events of `batch` from batch.next on.
   void Begin(const PreparedBatch* batch);
   effects::EmitBuffer& emits() { return emits_; }
   void End();  // drops what was not accepted
+  // A read during the call found another owner's epoch: what the call computed is void.
+  bool superseded() const { return superseded_; }
 
   int32_t Get(uint32_t event, uint32_t state, Slice key, Slice field, Slice* value) override;
   int32_t Put(uint32_t event, uint32_t state, Slice key, Slice field, Slice value) override;
@@ -54,12 +57,15 @@ class HandlerState final : public invoke::HandlerCalls {
   }
   state::Entry* EntryOf(uint32_t event, uint32_t state, Slice key, int32_t* status);
   int32_t ReadField(state::Entry* entry, Slice field);
+  bool IsOwn(const state::ReadReply& reply);
   bool Fits(uint32_t event, size_t bytes);
 
   const LaneSettings* settings_;
   const LanePorts* ports_;
   const TaskAssignment* task_;
   state::TaskState* state_;
+  const commit::Epoch* epoch_;
+  bool superseded_ = false;
   const PreparedBatch* batch_ = nullptr;
   effects::EmitBuffer emits_;
   std::vector<int32_t> partition_counts_;

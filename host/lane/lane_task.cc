@@ -195,12 +195,21 @@ bool LaneTask::OnRead(const state::ReadReply& reply, SteadyTime now) {
       WaitLonger(now, reply.status.error().message);
       return true;
     }
+    if (reply.epoch != Slice(own_->chain.epoch())) {
+      Superseded(now);
+      return true;
+    }
     batch.waiting = false;
     own_->state->Load(batch.plan.entries, reply);
     batch.plan.Clear();
     return true;
   }
   return false;
+}
+
+// State that was read is not what this ownership left: nothing may be computed from it.
+void LaneTask::Superseded(SteadyTime now) {
+  Wait(now, lane_->settings.fenced_wait, "another owner has the task, or the store was emptied");
 }
 
 void LaneTask::OnCommit(const commit::CommitReply& reply, SteadyTime now) {

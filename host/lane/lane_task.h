@@ -105,6 +105,7 @@ class LaneTask {
   void CountRecovery(const RecoveryStatus& recovery);
   void Wait(SteadyTime now, Millis wait, const std::string& reason);
   void WaitLonger(SteadyTime now, const std::string& reason);
+  void Superseded(SteadyTime now);
   void Stop(const std::string& reason);
   void Refused(const std::string& reason);  // an output, by its topic, for good
 

@@ -34,8 +34,8 @@ struct LaneTask::Ownership {
         state(lane->states.empty()
                   ? nullptr
                   : std::make_unique<state::TaskState>(lane->cache.get(), lane->states)),
-        handler(&lane->settings, &lane->ports, task, state.get()),
         chain(task->partition, started.epoch, started.seq, started.seq_used, started.from),
+        handler(&lane->settings, &lane->ports, task, state.get(), &chain.epoch()),
         outbox(&lane->settings.outputs),
         recovery(started.recovery),
         seen(task->topics.size()) {}
@@ -77,8 +77,8 @@ struct LaneTask::Ownership {
 
   std::unique_ptr<ingest::TaskInput> input;
   std::unique_ptr<state::TaskState> state;  // null: a function without state
-  HandlerState handler;
   Chain chain;
+  HandlerState handler;
   uint64_t number = 0;          // tells the ownerships of a lane apart
   commit::OutboxWriter outbox;  // outputs of the open unit, if they are published after it
   commit::PublishQueue publishing;

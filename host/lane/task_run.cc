@@ -82,6 +82,11 @@ bool LaneTask::Run(SteadyTime now) {
   PreparedBatch& batch = own_->batches.front();
   if (batch.next < batch.input.events.size()) {
     const size_t count = Call(&batch);
+    if (own_->handler.superseded()) {
+      own_->handler.End();
+      Superseded(now);
+      return true;
+    }
     const bool more = Settle(&batch, count, now);
     own_->handler.End();
     if (!more) return true;

@@ -11,6 +11,10 @@ namespace {
 // How long a look-up of published offsets may wait for a transaction before its owner is fenced.
 constexpr Millis kUnstableMax{200};
 
+Error NotSure() {
+  return Retriable("this host does not know whether it is still a member of its group");
+}
+
 }  // namespace
 
 void TaskStart::Begin(uint64_t* next_request) {
@@ -18,12 +22,14 @@ void TaskStart::Begin(uint64_t* next_request) {
   acquired_.reset();
   points_.reset();
   lookup_ = 0;
-  fence_ = 0;
   fence_at_.reset();
-  fence_failed_.reset();
   if (!transactional() || !ports_->store) LookUp();
   if (!ports_->store) {
     acquired_ = commit::Acquired{};
+    return;
+  }
+  if (!IsMember()) {
+    acquired_ = NotSure();
     return;
   }
   epoch_ = ports_->new_epoch();
@@ -34,28 +40,31 @@ void TaskStart::Begin(uint64_t* next_request) {
                                .partition_count = task_->partition_count});
 }
 
+bool TaskStart::IsMember() const { return ports_->group->IsMember(task_->group_metadata); }
+
 void TaskStart::LookUp() {
   lookup_ = (*next_request_)++;
   points_.reset();
   ports_->group->StartLookup(task_->partition, lookup_);
 }
 
-void TaskStart::Fence() {
+void TaskStart::Fence(std::string owner) {
   fence_at_.reset();
+  former_owner_.clear();
+  fenced_owner_ = std::move(owner);
   fence_ = (*next_request_)++;
-  ports_->transactions->StartFence(former_owner_, fence_);
+  ports_->transactions->StartFence(fenced_owner_, fence_);
 }
 
 void TaskStart::Step(SteadyTime now) {
-  if (!transactional() || former_owner_.empty() || fence_ != 0) return;
-  if (points_) return;
+  if (!transactional() || former_owner_.empty() || points_) return;
   if (!fence_at_) fence_at_ = now + kUnstableMax;
-  if (now >= *fence_at_) Fence();
+  if (now >= *fence_at_) Fence(former_owner_);
 }
 
 void TaskStart::OnAcquired(const commit::AcquireReply& reply) {
   if (reply.epoch != epoch_) return;
-  acquired_ = reply.result;
+  acquired_ = IsMember() ? reply.result : NotSure();
   if (!*acquired_ || !transactional()) return;
   const std::string& owner = (*acquired_)->former_owner;
   if (!owner.empty() && owner != settings_->owner) former_owner_ = owner;
@@ -66,13 +75,10 @@ void TaskStart::OnLookup(const commit::StartReply& reply) {
   if (reply.request != lookup_) return;
   points_ = reply.result;
   fence_at_.reset();
-  if (!transactional() || !*points_ || fence_ != 0) return;
-  if (std::string owner = OwnerToFence(); !owner.empty()) {
-    former_owner_ = std::move(owner);
-    Fence();
-  } else {
-    former_owner_.clear();
-  }
+  if (!transactional() || !*points_) return;
+  std::string owner = OwnerToFence();
+  former_owner_.clear();
+  if (!owner.empty()) Fence(std::move(owner));
 }
 
 // Who wrote the newest note and did not release the task, or acquired it and wrote none; empty:
@@ -95,23 +101,15 @@ std::string TaskStart::OwnerToFence() const {
 }
 
 void TaskStart::OnFence(const commit::FenceReply& reply) {
-  if (reply.request != fence_ || fence_ == 0) return;
-  if (!reply.done) {
-    fence_failed_ = Retriable("what " + reply.owner +
-                              " may have open cannot be ended at the moment: " + reply.detail);
-    return;
-  }
-  fenced_owner_ = std::exchange(former_owner_, "");
-  LookUp();
-  fence_ = 0;
+  if (reply.request != fence_ || reply.done) return;
+  former_owner_ = std::exchange(fenced_owner_, "");  // again with the next attempt, if there is one
 }
 
 std::optional<Result<StartedTask>> TaskStart::outcome() const {
   // A refusal by either side is final, whatever the other says.
   if (acquired_ && !*acquired_) return acquired_->error();
   if (points_ && !*points_) return points_->error();
-  if (fence_failed_) return *fence_failed_;
-  if (!acquired_ || !points_ || fence_ != 0) return std::nullopt;
+  if (!acquired_ || !points_) return std::nullopt;
   return Decide();
 }
 

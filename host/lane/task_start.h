@@ -16,10 +16,16 @@ namespace millrace::lane {
 // Start of ownership: acquire the task in the store, end what a former owner may have open, look up
 // what is published, and decide where to begin (Recover).
 //
-// Exactly once, what is published counts only once no transaction of a former owner can change it:
-// the look-up waits for open ones, and a former owner that has not released the task is fenced by
-// its transactional id, at once if it did not release it, or when the look-up has waited for
-// kUnstableMax. After a fence the look-up is made again.
+// Only who surely is the task's owner in the group may acquire it: an owner that was stopped and
+// goes on would take the store away from the rightful one, whose outputs may be on their way. That
+// is certain if the group cannot have moved on until the acquire was answered.
+//
+// Exactly once, what is published counts only once no transaction of a former owner can change it.
+// One that has this task's offsets in it is waited for by the look-up; one that has not can get
+// them no more, because the group has moved on since; and what our own id may have left is ended
+// before our first transaction. So that the look-up does not wait for a dead owner's time-out, nor
+// readers of its outputs, a former owner that has not released the task is fenced by its
+// transactional id: as soon as the look-up tells that, or has waited for kUnstableMax.
 class TaskStart {
  public:
   TaskStart(const LaneSettings* settings, const LanePorts* ports, const TaskAssignment* task)
@@ -38,8 +44,9 @@ class TaskStart {
 
  private:
   bool transactional() const { return ports_->transactions != nullptr; }
+  bool IsMember() const;
   void LookUp();
-  void Fence();
+  void Fence(std::string owner);
   std::string OwnerToFence() const;
   Result<StartedTask> Decide() const;
 
@@ -52,8 +59,7 @@ class TaskStart {
   uint64_t lookup_ = 0;  // the request that is waited for; 0: none
   std::optional<Result<std::vector<commit::StartingPoint>>> points_;
   std::optional<SteadyTime> fence_at_;  // when a look-up has waited long enough
-  uint64_t fence_ = 0;                  // the request that is waited for; 0: none
-  std::optional<Error> fence_failed_;
+  uint64_t fence_ = 0;                  // the newest request
   // By us, under this assignment: it can commit nothing for the task any more. Without this two
   // hosts that each find the other's note would fence each other for ever.
   std::string fenced_owner_;

@@ -69,8 +69,9 @@ void Pipeline::ContinueMap(int32_t partition, uint32_t state, Slice key, ReadJob
     job->reply.status = Retriable(*obstacle);
     return;
   }
+  const size_t before = job->commands.size();
   EncodePage(keys_.Of(partition), state, key, job, session_.out());
-  Count(Kind::kRead, now);
+  for (size_t i = before; i < job->commands.size(); ++i) Count(Kind::kRead, now);
   waiting_reads_.push_back(job);
 }
 

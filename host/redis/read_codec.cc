@@ -74,6 +74,12 @@ void WriteMaps(std::string_view script, const TaskKeys& keys, std::span<const Re
   writer.Number(static_cast<int64_t>(state::kWholeMapBytesMax));
 }
 
+void WriteEpoch(const TaskKeys& keys, ReadJob* job, OutBuffer* out) {
+  CommandWriter writer(out);
+  writer.Begin(3).Arg("HGET").Arg(keys.task).Arg("epoch");
+  job->commands.push_back({.kind = ReadCommand::Kind::kEpoch});
+}
+
 void Fail(ReadJob* job, Error error) {
   if (job->reply.status) job->reply.status = std::move(error);
 }
@@ -116,6 +122,11 @@ bool DecodeMaps(Reply reply, const ReadCommand& command, ReadJob* job) {
   return true;
 }
 
+bool DecodeEpoch(Reply reply, ReadJob* job) {
+  job->reply.epoch = reply[0].text;
+  return reply[0].type == ReplyNode::Type::kString || reply[0].type == ReplyNode::Type::kNil;
+}
+
 bool DecodePage(Reply reply, ReadJob* job) {
   if (reply.size() < 3 || reply[1].text.is_null()) return false;
   job->cursor = reply[1].text.view();
@@ -129,6 +140,7 @@ void ReadJob::Clear() {
   reply.status.emplace();
   reply.found.clear();
   reply.entries.clear();
+  reply.epoch = {};
   reply.bytes.Clear();
   order.clear();
   commands.clear();
@@ -159,6 +171,7 @@ void ReadEncoder::Encode(std::string_view script, const TaskKeys& keys,
     job->commands.push_back({.kind = kind, .first = first, .count = end - first});
     first = end;
   }
+  if (!items.empty()) WriteEpoch(keys, job, out);
 }
 
 void EncodePage(const TaskKeys& keys, uint32_t state, Slice key, ReadJob* job, OutBuffer* out) {
@@ -166,6 +179,7 @@ void EncodePage(const TaskKeys& keys, uint32_t state, Slice key, ReadJob* job, O
   writer.Begin(5).Arg("HSCAN").Arg(keys.states[state], key.view());
   writer.Arg(job->cursor.empty() ? "0" : job->cursor).Arg("COUNT").Number(kFieldsPerPage);
   job->commands.push_back({.kind = ReadCommand::Kind::kPage});
+  WriteEpoch(keys, job, out);
 }
 
 void KeepFirstOfEachField(std::vector<state::FoundField>* entries) {
@@ -190,6 +204,9 @@ void DecodeRead(Reply reply, ReadJob* job) {
       break;
     case ReadCommand::Kind::kPage:
       expected = DecodePage(reply, job);
+      break;
+    case ReadCommand::Kind::kEpoch:
+      expected = DecodeEpoch(reply, job);
       break;
   }
   if (!expected) Fail(job, Fatal("Redis gave an unexpected reply to a read of state"));

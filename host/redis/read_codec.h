@@ -16,7 +16,7 @@ namespace millrace::redis {
 
 // One command of a read and the items that its reply answers.
 struct ReadCommand {
-  enum class Kind { kCells, kMaps, kPage };
+  enum class Kind { kCells, kMaps, kPage, kEpoch };
   Kind kind = Kind::kCells;
   uint32_t first = 0;  // into ReadJob::order
   uint32_t count = 0;
@@ -36,6 +36,7 @@ struct ReadJob {
 
 // Reads as commands and their replies as values. Pure: no socket, no time. Values of one state go
 // into one HMGET, fields of one map into another, whole maps into a script that leaves large ones.
+// The task's epoch is read last.
 class ReadEncoder {
  public:
   // Appends the commands for `items` to `out` and to `job`, which must be clear.

@@ -213,7 +213,7 @@ state::ReadReply RedisStore::ReadWholeMapNow(int32_t partition, uint32_t state, 
     impl_->WaitFor(*job);
   }
   if (!reply.status) return std::move(reply);
-  if (job->commands.size() > 1) KeepFirstOfEachField(&reply.entries);
+  KeepFirstOfEachField(&reply.entries);  // of several pages
   const bool absent = reply.entries.empty();
   reply.found = {{.what = absent ? state::Found::What::kAbsent : state::Found::What::kMap,
                   .value = {},

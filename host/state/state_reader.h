@@ -56,6 +56,9 @@ struct ReadReply {
   Status status = {};  // anything but success: `found` says nothing
   std::vector<Found> found;
   std::vector<FoundField> entries;
+  // The task's, as it was after everything else here was read: with the owner's own one, nobody
+  // else has written since it acquired. Null: the store does not know the task.
+  Slice epoch;
   Arena bytes;
 };
 

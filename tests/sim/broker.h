@@ -66,6 +66,10 @@ class Broker {
   std::string MetadataOf(const std::string& member) const {
     return member + ":" + std::to_string(generation_);
   }
+  // Whether nobody else can have been given what was assigned with this metadata.
+  bool Holds(const std::string& group_metadata) const {
+    return CheckMember(group_metadata) == Answer::kDone;
+  }
   // A plain commit by a member; false: refused.
   bool Commit(std::span<const PartitionOffset> offsets, const std::string& group_metadata);
   bool Stable(const TopicPartition& at) const;

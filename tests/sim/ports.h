@@ -116,6 +116,7 @@ class SimGroupOffsets final : public commit::GroupOffsets {
   void Commit(std::span<const PartitionOffset> offsets) override {
     broker_->Commit(offsets, member_->metadata);
   }
+  bool IsMember(const std::string& metadata) const override { return broker_->Holds(metadata); }
 
  private:
   struct Asked {

@@ -110,6 +110,30 @@ TEST_F(GroupMemberTest, ASecondMemberWaitsUntilTheFirstReleases) {
   EXPECT_EQ(reply->result->front().committed, 42) << "the final offsets came with the release";
 }
 
+TEST_F(GroupMemberTest, AMemberIsSureOfItForNoLongerThanItsSession) {
+  if (!Broker::CanBeStopped()) GTEST_SKIP() << "the broker is not ours to stop";
+  const std::string topic = broker_.MakeTopic("lease", 2);
+  Host host = Join({topic}, broker_.UniqueName("group"),
+                   {{"session.timeout.ms", "3000"}, {"heartbeat.interval.ms", "200"}});
+  OffsetsWorker worker(*host.member, {{topic, {}}});
+  const auto offsets = worker.ForLane(-1);
+  EXPECT_FALSE(offsets->IsMember("")) << "before any assignment";
+  ASSERT_TRUE(Until({&host}, [&] { return host.owned.size() == 2; }));
+  EXPECT_TRUE(offsets->IsMember(host.group_metadata)) << "from the assignment on";
+  EXPECT_FALSE(offsets->IsMember("an earlier assignment's"));
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(4);
+  EXPECT_FALSE(Until(
+      {&host}, [&] { return !offsets->IsMember(host.group_metadata); }, std::chrono::seconds(4)))
+      << "longer than a session, by its heartbeats";
+  EXPECT_GE(std::chrono::steady_clock::now(), until);
+  Broker::Stack("pause kafka");
+  EXPECT_TRUE(Until(
+      {&host}, [&] { return !offsets->IsMember(host.group_metadata); }, std::chrono::seconds(4)));
+  Broker::Stack("resume kafka");
+  EXPECT_TRUE(Until({&host}, [&] { return offsets->IsMember(host.group_metadata); }))
+      << "of this assignment or the next one";
+}
+
 TEST_F(GroupMemberTest, LeavingHandsThePartitionsOverAtOnce) {
   const std::string topic = broker_.MakeTopic("leave", 2);
   const std::string group = broker_.UniqueName("group");

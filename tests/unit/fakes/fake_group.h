@@ -41,6 +41,7 @@ class FakeGroupOffsets final : public commit::GroupOffsets {
       : group_(group), log_(log), topics_(std::move(topics)) {}
 
   bool held = false;
+  bool is_member = true;
   StartPosition::Kind start = StartPosition::Kind::kEarliest;
   std::optional<Error> fails;
   uint64_t lookups = 0;
@@ -72,6 +73,7 @@ class FakeGroupOffsets final : public commit::GroupOffsets {
     ++commits;
     group_->Commit(offsets);
   }
+  bool IsMember(const std::string&) const override { return is_member; }
 
  private:
   std::vector<commit::StartingPoint> Points(int32_t partition) const {

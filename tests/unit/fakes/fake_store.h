@@ -134,6 +134,7 @@ class FakeStore final : public commit::CommitStore, public state::StateReader {
       FindItem(partition, {item.state, std::string(item.key.view()), item.field.Copy()},
                state::kWholeMapBytesMax, &reply);
     }
+    AddEpoch(partition, &reply);
     return reply;
   }
   state::ReadReply ReadWholeMapNow(int32_t partition, uint32_t state, Slice key) override {
@@ -141,6 +142,7 @@ class FakeStore final : public commit::CommitStore, public state::StateReader {
     state::ReadReply reply;
     if (BlockingReadFails(&reply)) return reply;
     FindItem(partition, {state, std::string(key.view()), {}}, SIZE_MAX, &reply);
+    AddEpoch(partition, &reply);
     return reply;
   }
 
@@ -201,6 +203,7 @@ class FakeStore final : public commit::CommitStore, public state::StateReader {
       for (const Item& item : read->items) {
         FindItem(read->partition, item, state::kWholeMapBytesMax, &request->read);
       }
+      AddEpoch(read->partition, &request->read);
     }
   }
 
@@ -248,6 +251,11 @@ class FakeStore final : public commit::CommitStore, public state::StateReader {
     }
     Execute();
     return false;
+  }
+
+  void AddEpoch(int32_t partition, state::ReadReply* reply) {
+    const commit::Epoch& epoch = database_->task(partition).epoch;
+    if (!epoch.empty()) reply->epoch = reply->bytes.Copy(Slice(epoch));
   }
 
   void FindItem(int32_t partition, const Item& item, size_t map_bytes_max,

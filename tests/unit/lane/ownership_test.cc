@@ -215,6 +215,41 @@ TEST_F(OwnershipTest, ZombieCommitIsFenced) {
   EXPECT_THAT(bench.Task().reason, HasSubstr("fenced"));
 }
 
+TEST_F(OwnershipTest, StateThatAnotherOwnerHasWrittenIsNotComputedWith) {
+  Start(&bench);
+  ASSERT_TRUE(bench.RunAndCommit());
+  Start(&other);
+  Feed(2);
+  ASSERT_TRUE(other.RunAndCommit());
+  ASSERT_EQ(Stored(), "2");
+  const int calls = function.calls();
+  ASSERT_TRUE(bench.RunAndCommit());
+  EXPECT_EQ(function.calls(), calls) << "it would have counted on from 2";
+  EXPECT_EQ(bench.Task().phase, TaskPhase::kWaiting);
+  EXPECT_THAT(bench.Task().reason, HasSubstr("another owner has the task"));
+}
+
+TEST_F(OwnershipTest, WhoMayBeAMemberNoMoreTakesNothingFromTheStore) {
+  bench.group.is_member = false;
+  Start(&bench);
+  Feed(1);
+  ASSERT_TRUE(bench.RunFor(Millis(3000)));
+  EXPECT_EQ(bench.store.acquires, 0u);
+  EXPECT_THAT(bench.Task().reason, HasSubstr("still a member of its group"));
+  bench.group.is_member = true;
+  bench.store.held = true;
+  ASSERT_TRUE(bench.RunFor(Millis(3000)));
+  ASSERT_EQ(bench.store.acquires, 1u);
+  bench.group.is_member = false;  // it stands still before the answer comes
+  bench.store.held = false;
+  bench.store.Settle();
+  ASSERT_TRUE(bench.Run());
+  EXPECT_EQ(function.calls(), 0);
+  bench.group.is_member = true;
+  ASSERT_TRUE(bench.RunFor(Millis(3000)));
+  EXPECT_EQ(Stored(), "1");
+}
+
 TEST_F(OwnershipTest, AFencedOwnerWaitsThenAcquiresAgain) {
   Start(&bench);
   ASSERT_TRUE(bench.RunAndCommit());

@@ -222,11 +222,11 @@ TEST(ReadCodecTest, ItemsAreGroupedByHash) {
                                               {1, "m", "f"}, {0, "c", {}}, {1, "n", {}}};
   ReadEncoder().Encode("SHA", keys.Of(0), keys.states(), items, &job, &out);
   const std::string tag = "{mr:ns:fn:0}";
-  EXPECT_THAT(
-      Commands(out),
-      testing::ElementsAre("HMGET " + tag + ":s:totals a c", "HMGET " + tag + ":s:names b",
-                           "HMGET " + tag + ":m:carts:m f",
-                           "EVALSHA SHA 2 " + tag + ":m:carts:m " + tag + ":m:carts:n 65536"));
+  EXPECT_THAT(Commands(out), testing::ElementsAre(
+                                 "HMGET " + tag + ":s:totals a c", "HMGET " + tag + ":s:names b",
+                                 "HMGET " + tag + ":m:carts:m f",
+                                 "EVALSHA SHA 2 " + tag + ":m:carts:m " + tag + ":m:carts:n 65536",
+                                 "HGET " + tag + ":task epoch"));
   EXPECT_FALSE(job.done());
 }
 
@@ -239,7 +239,7 @@ TEST(ReadCodecTest, LongReadsAreCutIntoCommands) {
   ReadEncoder().Encode("SHA", keys.Of(0), keys.states(), items, &job, &out);
   std::vector<uint32_t> counts;
   for (const ReadCommand& command : job.commands) counts.push_back(command.count);
-  EXPECT_THAT(counts, testing::ElementsAre(1000, 1000, 500, 16, 16, 8));
+  EXPECT_THAT(counts, testing::ElementsAre(1000, 1000, 500, 16, 16, 8, 0));
 }
 
 TEST(ReadCodecTest, AReplyOfAnotherShapeFailsTheReadOnly) {
@@ -254,7 +254,11 @@ TEST(ReadCodecTest, AReplyOfAnotherShapeFailsTheReadOnly) {
   const ReplyNode good[] = {{.type = ReplyNode::Type::kArray, .text = {}, .elements = 1},
                             {.type = ReplyNode::Type::kString, .text = "B"}};
   DecodeRead(good, &job);
+  EXPECT_FALSE(job.done());
+  const ReplyNode epoch{.type = ReplyNode::Type::kString, .text = "e"};
+  DecodeRead(Reply(&epoch, 1), &job);
   EXPECT_TRUE(job.done());
+  EXPECT_EQ(job.reply.epoch, Slice("e"));
   EXPECT_FALSE(job.reply.status);
   EXPECT_EQ(job.reply.found[1].value, Slice("B"));
 }
