@@ -75,8 +75,8 @@ int PartitionsOf(rd_kafka_t* rk, const std::string& topic) {
   return count;
 }
 
-// Each partition in order up to where it ends now.
-void Dump(const std::string& brokers, const std::string& topic) {
+// Each partition in order up to where it ends now, or for ever.
+void Dump(const std::string& brokers, const std::string& topic, bool follow) {
   rd_kafka_t* rk = Consumer(brokers);
   const int partitions = PartitionsOf(rk, topic);
   rd_kafka_topic_partition_list_t* list = rd_kafka_topic_partition_list_new(partitions);
@@ -84,11 +84,13 @@ void Dump(const std::string& brokers, const std::string& topic) {
     rd_kafka_topic_partition_list_add(list, topic.c_str(), i)->offset = RD_KAFKA_OFFSET_BEGINNING;
   }
   Check(rd_kafka_assign(rk, list), "assigning " + topic);
-  for (int ended = 0; ended < partitions;) {
+  for (int ended = 0; follow || ended < partitions;) {
     rd_kafka_message_t* message = rd_kafka_consumer_poll(rk, kTimeoutMs);
+    if (!message && follow) continue;
     if (!message) throw std::runtime_error("no record and no end within 10 s");
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
       ++ended;
+      if (follow) std::cout.flush();
     } else {
       Check(message->err, "reading " + topic);
       Print(message);
@@ -108,9 +110,11 @@ int main(int argc, char** argv) {
   std::string topic;
   program.add_option("--brokers", brokers, "HOST:PORT,...")->required();
   program.add_option("--topic", topic, "Topic to read")->required();
+  bool follow = false;
+  program.add_flag("--follow", follow, "Goes on with what comes, until it is ended");
   CLI11_PARSE(program, argc, argv);
   try {
-    Dump(brokers, topic);
+    Dump(brokers, topic, follow);
   } catch (const std::exception& error) {
     std::cerr << "kafka_dump: " << error.what() << "\n";
     return 1;
