@@ -105,6 +105,10 @@ Error Refusal(const TaskKeys& keys, const commit::AcquireRequest& request, const
     return Fatal(what + ": key " + keys.outbox + " holds a " + stored +
                  " where a hash belongs: somebody else wrote there");
   }
+  if (stored == kRemovedFormat) {
+    return Fatal(what + " is being removed by millrace state rebuild, or was, and that ended " +
+                 "halfway: run it again, or wait for it");
+  }
   return Fatal(what + " has the layout format \"" + stored + "\"; this host reads format \"" +
                std::string(kFormat) + "\": run a host that knows it");
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -11,6 +12,9 @@
 #include "state/state_reader.h"
 
 namespace millrace::redis {
+
+// What a task that is being removed has as its `format`, so that no host acquires it.
+inline constexpr std::string_view kRemovedFormat = "removing";
 
 // The names of one task's keys; docs/state-layout.md is the reference. All share one hash tag, so
 // that a script over them is atomic on Redis Cluster, too.
