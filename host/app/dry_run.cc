@@ -24,14 +24,6 @@ class OneRecord final : public ingest::RecordBatch {
   std::vector<HeaderView> headers;
 };
 
-std::vector<std::string> InputTopics(const FunctionSpec& spec) {
-  std::set<std::string> topics;
-  for (const KafkaTrigger& trigger : spec.triggers) {
-    topics.insert(trigger.topics.begin(), trigger.topics.end());
-  }
-  return {topics.begin(), topics.end()};
-}
-
 std::vector<http::EventHeader> Copy(std::span<const HeaderView> headers) {
   std::vector<http::EventHeader> copies;
   for (const HeaderView& header : headers) {

@@ -50,6 +50,23 @@ Status CheckOutputs(const FunctionSpec& spec, const std::vector<Use>& uses) {
   return {};
 }
 
+// What the outputs of other functions are told apart by is kept like state.
+bool NeedsStore(const FunctionSpec& spec, const std::vector<Use>& uses) {
+  const bool deduplicates =
+      std::any_of(spec.triggers.begin(), spec.triggers.end(),
+                  [](const KafkaTrigger& trigger) { return trigger.deduplicate; });
+  return deduplicates || std::any_of(uses.begin(), uses.end(),
+                                     [](const Use& use) { return use.kind != UseKind::kOutput; });
+}
+
+std::vector<std::string> InputTopics(const FunctionSpec& spec) {
+  std::set<std::string> topics;
+  for (const KafkaTrigger& trigger : spec.triggers) {
+    topics.insert(trigger.topics.begin(), trigger.topics.end());
+  }
+  return {topics.begin(), topics.end()};
+}
+
 FunctionRunner::FunctionRunner(HostServices services, FunctionSpec spec,
                                std::shared_ptr<const function::Library> library,
                                int first_generation)
@@ -58,11 +75,7 @@ FunctionRunner::FunctionRunner(HostServices services, FunctionSpec spec,
       next_generation_(first_generation),
       newest_(std::move(library)),
       problem_log_(spec_.name, services_.log, services_.clock) {
-  std::set<std::string> topics;
-  for (const KafkaTrigger& trigger : spec_.triggers) {
-    topics.insert(trigger.topics.begin(), trigger.topics.end());
-  }
-  input_topics_.assign(topics.begin(), topics.end());
+  input_topics_ = InputTopics(spec_);
   for (int i = 0; i < spec_.lanes; ++i) {
     counters_.push_back(std::make_unique<observe::LaneCounters>());
   }
@@ -98,14 +111,7 @@ std::optional<int32_t> FunctionRunner::PartitionCount(const std::string& topic) 
   return watch_ ? watch_->PartitionCount(topic) : std::nullopt;
 }
 
-// What the outputs of other functions are told apart by is kept like state.
-bool FunctionRunner::needs_store() const {
-  const bool deduplicates =
-      std::any_of(spec_.triggers.begin(), spec_.triggers.end(),
-                  [](const KafkaTrigger& trigger) { return trigger.deduplicate; });
-  return deduplicates || std::any_of(generation_->uses.begin(), generation_->uses.end(),
-                                     [](const Use& use) { return use.kind != UseKind::kOutput; });
-}
+bool FunctionRunner::needs_store() const { return NeedsStore(spec_, generation_->uses); }
 
 Delivery FunctionRunner::delivery() const {
   return services_.transactions ? spec_.delivery : Delivery::kAtLeastOnce;

@@ -61,6 +61,10 @@ struct RunReport {
 
 // Whether the outputs of the function's document and those that its library declares are the same.
 Status CheckOutputs(const FunctionSpec& spec, const std::vector<Use>& uses);
+// Whether a function with these uses keeps anything in the store.
+bool NeedsStore(const FunctionSpec& spec, const std::vector<Use>& uses);
+// Every input topic of the function, in name order.
+std::vector<std::string> InputTopics(const FunctionSpec& spec);
 
 // One function of this host, from its library to its group: the control thread that opens
 // generations, holds the membership and owns the lanes. Functions share no thread, so one that

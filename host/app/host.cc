@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "app/suggestion.h"
+#include "app/function_lookup.h"
 
 namespace millrace::app {
 
@@ -18,23 +18,7 @@ Host::~Host() = default;
 Result<std::unique_ptr<Host>> Host::Open(HostOptions options) {
   std::unique_ptr<Host> host(new Host(std::move(options)));
   const config::HostConfig& config = host->options_.config;
-  function::DirectoryOptions directory{
-      .watch = {.directory = config.functions_dir},
-      .cache_dir = config.cache_dir,
-      .mode = host->options_.mode,
-      .read_yaml = [name = config.namespace_name](
-                       const std::string& path) -> Result<std::vector<FunctionSpec>> {
-        auto functions = config::LoadFunctions(path, name);
-        if (functions) return *std::move(functions);
-        std::string errors;
-        for (const config::ConfigError& error : functions.error()) {
-          errors += (errors.empty() ? "" : "\n") + config::ToString(error);
-        }
-        return Fatal(errors);
-      },
-      .suggest = [name = config.namespace_name](
-                     const function::Library& library) { return SuggestedSpec(library, name); }};
-  auto opened = function::FunctionDirectory::Open(std::move(directory));
+  auto opened = function::FunctionDirectory::Open(DirectoryOptionsOf(config, host->options_.mode));
   if (!opened) return opened.error();
   host->directory_ = *std::move(opened);
   host->directory_->Declare("the main configuration", config.functions);

@@ -2,11 +2,9 @@
 #include "app/process.h"
 
 #include <poll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <array>
-#include <csignal>
 #include <cstdio>
 #include <iostream>
 
@@ -14,46 +12,13 @@
 #include "app/embedded_backend.h"
 #include "app/host_functions.h"
 #include "app/redis_lane_store.h"
+#include "app/stop_signals.h"
 #include "http/server.h"
 
 namespace millrace::app {
 namespace {
 
 constexpr int kTickMs = 100;
-
-// SIGTERM and SIGINT as something to poll. Blocks both for every thread made later.
-class StopSignals {
- public:
-  StopSignals() {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    fd_ = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    std::signal(SIGPIPE, SIG_IGN);
-  }
-  ~StopSignals() { close(fd_); }
-  StopSignals(const StopSignals&) = delete;
-  StopSignals& operator=(const StopSignals&) = delete;
-
-  int fd() const { return fd_; }
-  int Take() const {  // how many came since the last call
-    int count = 0;
-    signalfd_siginfo info;
-    while (read(fd_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) ++count;
-    return count;
-  }
-
- private:
-  int fd_;
-};
-
-std::string HostName() {
-  std::array<char, 256> name{};
-  gethostname(name.data(), name.size() - 1);
-  return name.data();
-}
 
 void Wait(const StopSignals& signals, int directory_fd) {
   std::array<pollfd, 2> fds{pollfd{.fd = signals.fd(), .events = POLLIN, .revents = 0},
@@ -83,6 +48,12 @@ int Drain(Host* host, const StopSignals& signals, const Clock& clock, Millis tim
 }
 
 }  // namespace
+
+std::string HostName() {
+  std::array<char, 256> name{};
+  gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
 
 int RunProcess(ProcessOptions options, Logger* log) {
   const StopSignals signals;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
+
 #include "base/logger.h"
 #include "config/config.h"
 #include "function/catalog.h"
@@ -24,6 +26,9 @@ struct ProcessOptions {
   function::CatalogMode mode = function::CatalogMode::kRun;
   Backend backend = Backend::kServices;
 };
+
+// The name of this machine, which hosts without an id of their own are called by.
+std::string HostName();
 
 // Runs a host in this process until SIGTERM or SIGINT, drains it within the drain time-out, and
 // returns the exit code. A second signal ends the process at once. Prints HTTP= and, with the
