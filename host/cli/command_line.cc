@@ -6,6 +6,7 @@
 
 #include "app/api_service.h"
 #include "app/process.h"
+#include "app/state_rebuild.h"
 #include "cli/invoke_command.h"
 #include "config/config.h"
 #include "observe/log.h"
@@ -14,7 +15,7 @@ namespace millrace::cli {
 namespace {
 
 // What later versions will take; asked for today, it is refused by name.
-constexpr const char* kLaterCommands[] = {"submit", "state", "function", "redrive"};
+constexpr const char* kLaterCommands[] = {"submit", "function", "redrive"};
 
 int PrintErrors(const config::ConfigErrors& errors) {
   for (const config::ConfigError& error : errors) std::cerr << config::ToString(error) << "\n";
@@ -61,6 +62,45 @@ int Check(const std::string& config_path) {
   if (!config) return PrintErrors(config.error());
   std::cout << "ok: " << config->functions.size() << " functions\n";
   return app::kExitDone;
+}
+
+// `millrace state VERB`; of the verbs there is one.
+struct StateCommand {
+  CLI::App* state = nullptr;
+  CLI::App* rebuild = nullptr;
+  std::string config_path;
+  std::string function;
+  bool yes = false;
+};
+
+void AddStateCommand(CLI::App* program, StateCommand* command) {
+  command->state = program->add_subcommand("state", "Work on the state of a function");
+  command->state->prefix_command();  // what follows another verb is not looked at
+  command->rebuild = command->state->add_subcommand(
+      "rebuild", "Throw the state of a function away and make it again from its input");
+  CLI::App* rebuild = command->rebuild;
+  rebuild->add_option("-c,--config", command->config_path, "YAML file, or a folder of them")
+      ->required();
+  rebuild->add_option("function", command->function, "Name of the function")->required();
+  rebuild->add_flag("--yes", command->yes, "Do not ask before anything is removed");
+}
+
+int State(const StateCommand& command, LogLevel level) {
+  const auto others = command.state->remaining();
+  if (!*command.rebuild && !others.empty()) return NotAvailable("state " + others.front());
+  if (!*command.rebuild || !others.empty() || !command.rebuild->remaining().empty()) {
+    std::cerr << "millrace state: wants rebuild -c FILE or FOLDER, and one FUNCTION\n";
+    return app::kExitUsage;
+  }
+  auto config = config::LoadConfig(command.config_path);
+  if (!config) return PrintErrors(config.error());
+  const auto log = observe::MakeStderrLogger(level);
+  using app::Confirmation;
+  return app::RebuildState(
+      {.config = *std::move(config),
+       .function = command.function,
+       .confirmation = command.yes ? Confirmation::kGiven : Confirmation::kAsk},
+      log.get());
 }
 
 int Version() {
@@ -116,6 +156,9 @@ int Main(int argc, char** argv) {
       program.add_subcommand("invoke", "Invoke a function of a running host; nothing is written");
   AddInvokeOptions(invoke, &invoke_arguments);
 
+  StateCommand state;
+  AddStateCommand(&program, &state);
+
   auto* version = program.add_subcommand("version", "Print the version");
 
   for (const char* later : kLaterCommands) {
@@ -146,6 +189,7 @@ int Main(int argc, char** argv) {
   if (*dev) return Dev(dev_arguments, *level);
   if (*check) return Check(config_path);
   if (*invoke) return Invoke(invoke_arguments);
+  if (*state.state) return State(state, *level);
   if (*version) return Version();
   std::cerr << program.help();
   return app::kExitUsage;

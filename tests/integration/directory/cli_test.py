@@ -79,6 +79,9 @@ class Commands(FolderTest):
     def test_wrong_usage_is_told_so(self) -> None:
         for command in ([], ["nonsense"], ["run"], ["run", "x.so"], ["run", "-c"], ["check"],
                         ["check", "-c"], ["invoke"], ["--nonsense"], ["version", "extra"],
+                        ["state"], ["state", "rebuild"], ["state", "rebuild", "f"],
+                        ["state", "rebuild", "-c", "x"], ["state", "rebuild", "-c", "x", "f", "g"],
+                        ["state", "rebuild", "-c", "x", "f", "--now"],
                         ["dev", "a", "b"], ["dev", "--http", "nowhere"],
                         ["--log-level", "loud", "version"], ["run", "-c", "a", "--nonsense"],
                         ["invoke", "f", "--server", "no server"],
@@ -91,7 +94,8 @@ class Commands(FolderTest):
                 self.assertNotEqual(done.stderr, "")
 
     def test_configuration_that_is_not_there_is_refused(self) -> None:
-        for command in (["check", "-c", "/no/such/file"], ["run", "-c", "/no/such/file"]):
+        for command in (["check", "-c", "/no/such/file"], ["run", "-c", "/no/such/file"],
+                        ["state", "rebuild", "-c", "/no/such/file", "f"]):
             done = run(*command)
             self.assertEqual(done.returncode, CONFIGURATION, done)
             self.assertIn("/no/such/file", done.stderr)
@@ -110,7 +114,8 @@ class Commands(FolderTest):
         self.assertIn("b.yaml:2:3: error: ", done.stderr)
 
     def test_help_and_version_are_done(self) -> None:
-        for command in (["--help"], ["run", "--help"], ["dev", "--help"], ["invoke", "--help"]):
+        for command in (["--help"], ["run", "--help"], ["dev", "--help"], ["invoke", "--help"],
+                        ["state", "--help"], ["state", "rebuild", "--help"]):
             done = run(*command)
             self.assertEqual((done.returncode, done.stderr), (0, ""), command)
         self.assertRegex(run("version").stdout, r"^millrace \d+\.\d+\.\d+, function ABI 1\.0\n$")

@@ -12,7 +12,7 @@ from .errors import StackError
 from .kafka_wire import Connection, Reader, Writer, stored_records
 
 FETCH, LIST_OFFSETS, METADATA, OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR = 1, 2, 3, 8, 9, 10
-DESCRIBE_GROUPS, CREATE_TOPICS = 15, 19
+DESCRIBE_GROUPS, CREATE_TOPICS, DELETE_RECORDS = 15, 19, 21
 
 NO_ERROR, NOT_LEADER, COORDINATOR_LOADING, COORDINATOR_UNAVAILABLE = 0, 6, 14, 15
 NOT_COORDINATOR, TOPIC_EXISTS = 16, 36
@@ -94,6 +94,12 @@ class KafkaAdmin:
         """Moves an offset of a group without members, as by hand."""
         with self._connect(self._find_coordinator(group, GROUP_COORDINATOR)) as coordinator:
             _commit_offset(coordinator, group, topic, partition, offset)
+
+    def delete_records(self, topic: str, partition: int, below: int) -> None:
+        """As retention does: the partition begins at that offset."""
+        metadata = self.metadata()
+        with self._connect(metadata.brokers[metadata.topics[topic][partition]]) as leader:
+            _delete_records(leader, topic, partition, below)
 
     def _committed_offsets_once(self, group: str) -> dict[str, dict[str, int]]:
         with self._connect(self._find_coordinator(group, GROUP_COORDINATOR)) as coordinator:
@@ -269,6 +275,14 @@ def _commit_offset(coordinator: Connection, group: str, topic: str, partition: i
         .int32(1).string(topic).int32(1).int32(partition).int64(offset).string(""))
     reply.array(lambda r: (r.string(), r.array(
         lambda p: (p.int32(), _check(p.int16(), f"committing an offset of group {group}")))))
+
+
+def _delete_records(leader: Connection, topic: str, partition: int, below: int) -> None:
+    body = Writer().int32(1).string(topic).int32(1).int32(partition).int64(below)
+    reply = leader.call(DELETE_RECORDS, 1, body.int32(int(CALL_TIMEOUT_S * 1000)))
+    reply.int32()
+    reply.array(lambda r: (r.string(), r.array(
+        lambda p: (p.int32(), p.int64(), _check(p.int16(), f"deleting records of {topic}")))))
 
 
 def _list_offsets(broker: Connection, topic: str, partitions: list[int],
