@@ -118,7 +118,7 @@ class Commands(FolderTest):
                         ["state", "--help"], ["state", "rebuild", "--help"]):
             done = run(*command)
             self.assertEqual((done.returncode, done.stderr), (0, ""), command)
-        self.assertRegex(run("version").stdout, r"^millrace \d+\.\d+\.\d+, function ABI 1\.0\n$")
+        self.assertRegex(run("version").stdout, r"^millrace \d+\.\d+\.\d+, function ABI 1\.1\n$")
 
     def test_address_that_is_taken_is_a_configuration_error(self) -> None:
         first = self.new_host({"redis": {"url": "redis://127.0.0.1:1/0"},
