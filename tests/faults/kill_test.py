@@ -4,7 +4,7 @@ import os
 import signal
 import unittest
 
-from faults import FaultTest
+from faults import PARTITIONS, FaultTest
 from redis_tap import RedisTap
 from support import Host
 
@@ -72,6 +72,20 @@ class Kills:
 
 class ExactlyOnce(Kills, FaultTest):
     delivery = "exactly_once"
+
+    def test_change_to_at_least_once(self) -> None:
+        """What exactly once has committed and not published is published by the other mode."""
+        at = "when the transaction begins"
+        host = self.counting("a", kafka={"plugin.library.paths": os.environ["FAILPOINTS"]})
+        host.start({"FAILPOINT": IN_KAFKA[self.delivery][at]})
+        self.dies(host, at)
+        left = sum(self.redis.command("HLEN", f"{self.task_key(self.function, p)}:o")
+                   for p in PARTITIONS)
+        self.assertGreater(left, 0, "nothing is left to publish")
+        self.delivery = "at_least_once"
+        self.counting("b").start()
+        self.wait_progress()
+        self.check(at)
 
 
 class AtLeastOnce(Kills, FaultTest):

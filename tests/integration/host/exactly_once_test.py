@@ -5,7 +5,8 @@ import time
 import unittest
 
 from counting import PARTITIONS, CountingTest
-from support import Host, library, wait_until
+from outputs import check_exact_outputs
+from support import Host, tests_library, wait_until
 
 PACE_CHUNK, PACE_S = 60, 0.03
 
@@ -66,6 +67,42 @@ class ExactlyOnce(CountingTest):
             self.assertEqual(second.wait(), 0)
             self.wait_ready(first)
         self.check_exact()
+
+    def test_a_function_without_state(self) -> None:
+        spec = self.spec(library=tests_library("slow"), outputs={"out": self.output})
+        host = self.counting(functions={self.function: spec}).start()
+        self.wait_ready(host)
+        for _ in range(2):
+            for _ in range(10):
+                self.fed.send([(f"key {n}", "0") for n in range(PACE_CHUNK)])
+                time.sleep(PACE_S)
+            host.kill()
+            host.start()
+        self.fed.flush()
+        ends = self.ends(self.topic)
+        wait_until(lambda: self.committed(self.group, self.topic) == ends, "everything published")
+        check_exact_outputs(self, self.dump(self.topic), self.dump(self.output),
+                            lambda records: [(r["key"], r["value"]) for r in records])
+        self.assertEqual(self.redis.command("KEYS", self.task_key(self.function, 0) + "*"), [])
+
+    def test_an_output_that_is_an_input(self) -> None:
+        """Every event calls the function again, so often as its value says."""
+        trigger = {"kafka": {"topics": [self.topic, self.output], "start": "earliest"}}
+        spec = self.spec(library=tests_library("countdown"), triggers=[trigger],
+                         outputs={"out": self.output})
+        host = self.counting(functions={self.function: spec}).start()
+        self.wait_ready(host)
+        keys, times = 40, 5
+        for _ in range(3):
+            self.fed.send([(f"key {n}", str(times)) for n in range(keys)])
+            time.sleep(0.2)
+            host.kill()
+            host.start()
+        wanted = {f"key {n}": str(3 * (times + 1)) for n in range(keys)}
+        wait_until(lambda: self.states(self.function, "counts") == wanted, "every call counted")
+        time.sleep(0.3)
+        self.assertEqual(self.states(self.function, "counts"), wanted)
+        self.assertEqual(len(self.dump(self.output)), 3 * keys * times)
 
 
 if __name__ == "__main__":
