@@ -18,6 +18,8 @@ def main() -> int:
         fresh_root.copy_project(project, root.inside("/src"))
         try:
             root.run(["script/test", "--only", "unit"], "/src")
+            root.run(["sh", "-c", "cat /etc/debian_version && g++ --version | head -n 1"])
+            print("script/test --only unit passed on the system above", flush=True)
         except subprocess.CalledProcessError as error:
             print(f"script/test on Debian 13 ended with exit code {error.returncode}")
             return 1

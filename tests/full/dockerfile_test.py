@@ -22,6 +22,7 @@ def try_image(project: Path) -> int:
             return 1
         image.run([*image.entrypoint, "version"])
         image.run(["test", "-r", image.command[2]])
+        print(f"the image is made, and runs its program as {image.user}", flush=True)
     return 0
 
 
