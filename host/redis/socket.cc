@@ -28,11 +28,7 @@ void Socket::FreeSsl::operator()(ssl_st* ssl) const { SSL_free(ssl); }
 void Socket::FreeSsl::operator()(ssl_ctx_st* context) const { SSL_CTX_free(context); }
 
 Socket::Socket(asio::io_context* io, Endpoint endpoint, SocketEvents events)
-    : io_(io),
-      endpoint_(std::move(endpoint)),
-      events_(std::move(events)),
-      tcp_(*io),
-      resolver_(*io) {}
+    : endpoint_(std::move(endpoint)), events_(std::move(events)), tcp_(*io), resolver_(*io) {}
 
 Socket::~Socket() { Close(); }
 

@@ -71,7 +71,6 @@ class Socket {
   Status StartTls();
   Result<size_t> TlsResult(int result, const char* what);
 
-  boost::asio::io_context* io_;
   Endpoint endpoint_;
   SocketEvents events_;
   boost::asio::ip::tcp::socket tcp_;
