@@ -22,7 +22,7 @@ http::Readiness ApiService::GetReadiness() {
   http::Readiness readiness;
   const Host* host = host_;
   if (!host) {
-    readiness.reasons.push_back("the host is starting");
+    readiness.reasons.emplace_back("the host is starting");
     return readiness;
   }
   readiness.reasons = host->problems();

@@ -27,7 +27,7 @@ Result<std::unique_ptr<Host>> Host::Open(HostOptions options) {
 
 void Host::Step() {
   if (!stopping_) {
-    for (CatalogEvent& event : directory_->Poll()) Apply(std::move(event));
+    for (const CatalogEvent& event : directory_->Poll()) Apply(event);
     ForgetProblems();
   }
   std::vector<std::shared_ptr<FunctionRunner>> ended;  // outlives the lock: they join threads
@@ -40,7 +40,7 @@ void Host::Step() {
   StartWaiting();
 }
 
-void Host::Apply(CatalogEvent event) {
+void Host::Apply(const CatalogEvent& event) {
   switch (event.kind) {
     case CatalogEvent::Kind::kStarted:
     case CatalogEvent::Kind::kReplaced:

@@ -56,7 +56,7 @@ class Host {
 
  private:
   explicit Host(HostOptions options);
-  void Apply(function::CatalogEvent event);
+  void Apply(const function::CatalogEvent& event);
   void Tell(const function::CatalogEvent& event);
   void Replace(const function::CatalogEvent& event);
   void Retire(const std::string& name);

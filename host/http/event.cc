@@ -32,7 +32,8 @@ bool IsEnvelope(string_view content_type) {
 // nobody took. The first error wins.
 class ObjectReader {
  public:
-  ObjectReader(const json::object& object, string where) : object_(object), where_(where) {}
+  ObjectReader(const json::object& object, string where)
+      : object_(object), where_(std::move(where)) {}
 
   // `name` as text or null, or `name`_base64.
   void TakeBytes(const char* name, OwnedBytes& into) {
@@ -73,7 +74,7 @@ class ObjectReader {
     return object_.if_contains(name);
   }
 
-  void Fail(string what) {
+  void Fail(const string& what) {
     if (error_.empty()) error_ = where_ + ": " + what;
   }
 

@@ -135,7 +135,7 @@ void Dispatch(Api& api, Request&& request, const ReplyCallback& reply) {
 
 }  // namespace
 
-void Route(Api& api, Request request, ReplyCallback reply) {
+void Route(Api& api, Request request, const ReplyCallback& reply) {
   try {
     Dispatch(api, std::move(request), reply);
   } catch (const std::exception& failure) {

@@ -118,6 +118,7 @@ void OffsetsWorker::State::Answer(const Lookup& lookup) {
 Result<std::vector<StartingPoint>> OffsetsWorker::State::LookUp(int32_t partition) {
   std::vector<StartingPoint> points;
   const std::vector<InputTopic> topics = TopicsOf(partition);
+  points.reserve(topics.size());
   for (const InputTopic& input : topics) {
     points.push_back({.topic = input.name, .committed = std::nullopt, .start = 0, .earliest = 0});
   }
