@@ -99,7 +99,9 @@ int Consume(const Arguments& arguments) {
       if (popped.error) return std::fprintf(stderr, "%s\n", popped.error->message.c_str()), 1;
       if (!popped.batch) continue;
       idle = false;
-      for (const RecordView& record : popped.batch->records()) bytes += record.value.size();
+      for (const RecordView& record : popped.batch->records()) {
+        bytes += static_cast<int64_t>(record.value.size());
+      }
       const auto count = static_cast<int64_t>(popped.batch->records().size());
       records += count;
       Work(count * arguments.work_ns);

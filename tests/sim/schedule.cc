@@ -30,7 +30,7 @@ Schedule::Schedule(uint64_t seed, Breaks breaks, bool verbose)
   settings_.policies.on_state_loss = OnStateLoss::kRebuild;
   settings_.breaks = breaks;
   settings_.max_records = Below(12) + 1;
-  settings_.commit_max_effects = static_cast<size_t>(Below(6) + 1);
+  settings_.commit_max_effects = static_cast<size_t>(Below(6)) + 1;
   settings_.commit_interval = Millis(Below(40) + 1);
   settings_.cache_bytes = Below(2) == 0 ? 1 : 1 << 20;
   cluster_.database.checks_epoch = !breaks.epoch;

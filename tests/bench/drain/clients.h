@@ -34,7 +34,7 @@ inline ClientPtr NewClient(rd_kafka_type_t type, const std::string& bootstrap,
   }
   ClientPtr client(rd_kafka_new(type, conf.get(), reason, sizeof(reason)));
   Require(client != nullptr, reason);
-  conf.release();  // the client's, once it lives
+  static_cast<void>(conf.release());  // the client's, once it lives
   return client;
 }
 

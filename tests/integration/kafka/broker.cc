@@ -43,7 +43,7 @@ struct Producer {
     conf.Set("enable.idempotence", "true");
     if (!transactional_id.empty()) conf.Set("transactional.id", transactional_id);
     rd_kafka_conf_set_dr_msg_cb(conf.get(), OnDelivery);
-    client = std::move(*Client::Create(RD_KAFKA_PRODUCER, std::move(conf), options, &failed));
+    client = *Client::Create(RD_KAFKA_PRODUCER, std::move(conf), options, &failed);
   }
 
   void Send(const std::string& topic, int32_t partition, int from, int to) {

@@ -51,7 +51,7 @@ class FakeGroupOffsets final : public commit::GroupOffsets {
 
   void StartLookup(int32_t partition, uint64_t request) override {
     ++lookups;
-    asked_.push_back({partition, request});
+    asked_.emplace_back(partition, request);
     if (!held) Answer();
   }
   void Answer() {

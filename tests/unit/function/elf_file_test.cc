@@ -107,8 +107,10 @@ TEST_F(ElfFile, DamagedLibrariesNeverReadPastTheEnd) {
     std::string bytes = good_;
     // Half of the damage goes to the headers, where it matters most.
     const size_t reach = i % 2 ? bytes.size() : sizeof(Elf64_Ehdr) + 12 * sizeof(Elf64_Phdr);
-    for (size_t flips = 1 + below(8); flips > 0; --flips)
-      bytes[below(reach)] ^= static_cast<char>(1 << below(8));
+    for (size_t flips = 1 + below(8); flips > 0; --flips) {
+      char& damaged = bytes[below(reach)];
+      damaged = static_cast<char>(damaged ^ 1 << below(8));
+    }
     if (i % 5 == 0) bytes.resize(below(bytes.size()));
     bytes.shrink_to_fit();
     refused += !CheckElfFile(bytes, "x.so");
