@@ -10,6 +10,7 @@
 #include "commit/commit_store.h"
 #include "state/state_reader.h"
 #include "unit/fakes/fake_database.h"
+#include "unit/fakes/fake_reads.h"
 
 namespace millrace::fakes {
 
@@ -147,11 +148,7 @@ class FakeStore final : public commit::CommitStore, public state::StateReader {
   }
 
  private:
-  struct Item {
-    uint32_t state;
-    std::string key;
-    OwnedBytes field;
-  };
+  using Item = ReadItemCopy;
   struct Read {
     int32_t partition;
     state::ReadId id;
@@ -253,43 +250,12 @@ class FakeStore final : public commit::CommitStore, public state::StateReader {
     return false;
   }
 
-  void AddEpoch(int32_t partition, state::ReadReply* reply) {
-    const commit::Epoch& epoch = database_->task(partition).epoch;
-    if (!epoch.empty()) reply->epoch = reply->bytes.Copy(Slice(epoch));
-  }
-
   void FindItem(int32_t partition, const Item& item, size_t map_bytes_max,
                 state::ReadReply* reply) {
-    using What = state::Found::What;
-    StoredTask& task = database_->task(partition);
-    state::Found found;
-    const auto value = task.values.find({item.state, item.key});
-    const auto map = task.maps.find({item.state, item.key});
-    if (item.field && map != task.maps.end()) {
-      if (const auto field = map->second.find(*item.field); field != map->second.end()) {
-        found = {.what = What::kValue, .value = reply->bytes.Copy(Slice(field->second))};
-      }
-    } else if (!item.field && map != task.maps.end() && !map->second.empty()) {
-      found = FindMap(map->second, map_bytes_max, reply);
-    } else if (!item.field && value != task.values.end()) {
-      found = {.what = What::kValue, .value = reply->bytes.Copy(Slice(value->second))};
-    }
-    reply->found.push_back(found);
+    Find(database_->task(partition), item, map_bytes_max, reply);
   }
-
-  static state::Found FindMap(const std::map<std::string, std::string>& map, size_t bytes_max,
-                              state::ReadReply* reply) {
-    size_t bytes = 0;
-    for (const auto& [field, value] : map) bytes += field.size() + value.size();
-    if (bytes > bytes_max) return {.what = state::Found::What::kLargeMap, .value = {}};
-    const state::Found found{.what = state::Found::What::kMap,
-                             .value = {},
-                             .first_entry = static_cast<uint32_t>(reply->entries.size()),
-                             .entry_count = static_cast<uint32_t>(map.size())};
-    for (const auto& [field, value] : map) {
-      reply->entries.push_back({reply->bytes.Copy(Slice(field)), reply->bytes.Copy(Slice(value))});
-    }
-    return found;
+  void AddEpoch(int32_t partition, state::ReadReply* reply) {
+    fakes::AddEpoch(database_->task(partition), reply);
   }
 
   FakeDatabase* database_;

@@ -2,7 +2,7 @@
 // Who owns a task, from where it begins, and what happens when that is in doubt.
 #include <gmock/gmock.h>
 
-#include "unit/fakes/lane_bench.h"
+#include "unit/lane/counting_lanes.h"
 
 namespace millrace::lane {
 namespace {
@@ -12,46 +12,11 @@ using fakes::LaneBench;
 using fakes::Stateful;
 using fakes::TestFunction;
 using testing::AllOf;
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-const std::vector<Use> kUses = {{1, UseKind::kValue, "counts"}, {2, UseKind::kOutput, "out"}};
-// Of the second unit: the first one stored where the task begins.
-const std::string kReleasedNote = "2 mr.default.test.host.0 released";
-const TopicPartition kIn{"in", 0};
-
-int32_t Count(HandlerEvent& event) {
-  const Slice known = event.Get(1);
-  const int count = known.is_null() ? 0 : std::stoi(std::string(known.view()));
-  event.Put(1, std::to_string(count + 1));
-  return MR_DONE;
-}
-
-class OwnershipTest : public testing::Test {
- protected:
-  OwnershipTest() {
-    world.group.applied_of = [this](const TopicPartition& at) {
-      return world.database.applied(at.partition, at.topic);
-    };
-  }
-  void TearDown() override { EXPECT_THAT(world.group.violations, IsEmpty()); }
-  void Start(LaneBench* on) {
-    ASSERT_TRUE(on->Create(&function));
-    on->Assign();
-  }
-  void Feed(int count) {
-    for (int i = 0; i < count; ++i) world.log.Append(kIn, {.key = "a", .value = "v"});
-  }
-  std::string Stored() { return world.database.value(0, 0, "a").value_or("none"); }
-  int64_t Applied() { return world.database.applied(0, "in"); }
-
-  fakes::World world;
-  TestFunction function{kUses, Count};
-  LaneBench bench{&world, Stateful::kYes};
-  LaneBench other{&world, Stateful::kYes};
-};
+class OwnershipTest : public CountingLanes {};
 
 TEST_F(OwnershipTest, ATaskGoesOnFromAppliedNotFromTheCommittedOffset) {
   Feed(5);
@@ -376,139 +341,6 @@ TEST_F(OwnershipTest, ALookupThatFailsIsTriedAgain) {
   bench.group.fails.reset();
   ASSERT_TRUE(bench.RunFor(Millis(3000)));
   EXPECT_EQ(Stored(), "1");
-}
-
-TEST_F(OwnershipTest, DrainCommitsWhatWasDoneAndReleasesWithItsOffsets) {
-  Feed(3);
-  Start(&bench);
-  ASSERT_TRUE(bench.Run());
-  EXPECT_EQ(Applied(), 0);
-  bench.lane->Revoke(0);
-  ASSERT_TRUE(bench.Run());
-  EXPECT_EQ(Applied(), 3);
-  const auto released = bench.lane->TakeReleased();
-  ASSERT_THAT(released, SizeIs(1));
-  EXPECT_THAT(released[0].final_offsets, ElementsAre(PartitionOffset{kIn, 3, kReleasedNote}));
-  EXPECT_TRUE(bench.lane->idle());
-  EXPECT_EQ(bench.source.open_count, 0u);
-}
-
-TEST_F(OwnershipTest, DrainWaitsForOutputsAndForTheStore) {
-  TestFunction emits(kUses, [](HandlerEvent& event) {
-    event.Emit(2, "k", "v");
-    return Count(event);
-  });
-  Feed(1);
-  bench.sink.held = true;
-  ASSERT_TRUE(bench.Create(&emits));
-  bench.Assign();
-  ASSERT_TRUE(bench.Run());
-  bench.lane->Revoke(0);
-  ASSERT_TRUE(bench.RunFor(Millis(500)));
-  EXPECT_THAT(bench.lane->TakeReleased(), IsEmpty());
-  bench.store.held = true;
-  bench.sink.Acknowledge();
-  ASSERT_TRUE(bench.RunFor(Millis(500)));
-  EXPECT_THAT(bench.lane->TakeReleased(), IsEmpty());
-  bench.store.Settle();
-  ASSERT_TRUE(bench.Run());
-  EXPECT_THAT(bench.lane->TakeReleased(), SizeIs(1));
-}
-
-TEST_F(OwnershipTest, DrainDoesNotWaitForARetry) {
-  TestFunction retries(kUses, [](HandlerEvent& event) -> int32_t {
-    return event.offset() == 1 ? MR_RETRY : Count(event);
-  });
-  Feed(3);
-  ASSERT_TRUE(bench.Create(&retries));
-  bench.Assign();
-  ASSERT_TRUE(bench.Run());
-  ASSERT_TRUE(bench.Task().retry.has_value());
-  bench.lane->Revoke(0);
-  ASSERT_TRUE(bench.Run());
-  const auto released = bench.lane->TakeReleased();
-  ASSERT_THAT(released, SizeIs(1));
-  EXPECT_THAT(released[0].final_offsets, ElementsAre(PartitionOffset{kIn, 1, kReleasedNote}));
-  EXPECT_EQ(Stored(), "1");
-}
-
-TEST_F(OwnershipTest, ARevokeOfATaskThatIsNotHereIsAnswered) {
-  Start(&bench);
-  bench.lane->Revoke(5);
-  const auto released = bench.lane->TakeReleased();
-  ASSERT_THAT(released, SizeIs(1));
-  EXPECT_EQ(released[0].partition, 5);
-  EXPECT_THAT(released[0].final_offsets, IsEmpty());
-}
-
-TEST_F(OwnershipTest, AStoppedTaskCanBeRevoked) {
-  TestFunction stops(kUses, [](HandlerEvent&) { return MR_FATAL; });
-  Feed(1);
-  ASSERT_TRUE(bench.Create(&stops));
-  bench.Assign();
-  ASSERT_TRUE(bench.Run());
-  ASSERT_TRUE(bench.lane->stop_reason());
-  bench.lane->Revoke(0);
-  ASSERT_TRUE(bench.Run());
-  EXPECT_THAT(bench.lane->TakeReleased(), SizeIs(1));
-}
-
-TEST_F(OwnershipTest, AbandonCommitsNothingMoreAndIsNotAnswered) {
-  Start(&bench);
-  ASSERT_TRUE(bench.RunAndCommit());
-  Feed(3);
-  ASSERT_TRUE(bench.Run());
-  const size_t commits = bench.store.commits.size();
-  const uint64_t group_commits = bench.group.commits;
-  bench.lane->Abandon(0);
-  ASSERT_TRUE(bench.RunFor(Millis(1000)));
-  EXPECT_EQ(bench.store.commits.size(), commits);
-  EXPECT_EQ(bench.group.commits, group_commits);
-  EXPECT_THAT(bench.lane->TakeReleased(), IsEmpty());
-  EXPECT_TRUE(bench.lane->idle());
-}
-
-TEST_F(OwnershipTest, AnAppliedCommitOfAnAbandonedTaskDoesNotReachTheGroup) {
-  Start(&bench);
-  ASSERT_TRUE(bench.RunAndCommit());
-  const uint64_t group_commits = bench.group.commits;
-  Feed(3);
-  bench.settings.commit_interval = Millis(0);
-  bench.lane->Revoke(0);
-  bench.lane->Abandon(0);
-  ASSERT_TRUE(bench.RunFor(Millis(1000)));
-  EXPECT_EQ(bench.group.commits, group_commits);
-}
-
-TEST_F(OwnershipTest, ATaskThatComesBackAfterAbandonGoesOnFromApplied) {
-  Start(&bench);
-  ASSERT_TRUE(bench.RunAndCommit());
-  Feed(3);
-  ASSERT_TRUE(bench.Run());
-  bench.lane->Abandon(0);
-  bench.Assign();
-  ASSERT_TRUE(bench.RunAndCommit());
-  EXPECT_EQ(Stored(), "3");
-  EXPECT_EQ(world.group.committed[kIn], 3);
-}
-
-TEST_F(OwnershipTest, OutputsOfAnAbandonedTaskMayBeAcknowledgedLater) {
-  TestFunction emits(kUses, [](HandlerEvent& event) {
-    event.Emit(2, "k", "v");
-    return Count(event);
-  });
-  Feed(3);
-  bench.sink.held = true;
-  ASSERT_TRUE(bench.Create(&emits));
-  bench.Assign();
-  ASSERT_TRUE(bench.Run());
-  bench.lane->Abandon(0);
-  ASSERT_TRUE(bench.Run());
-  bench.sink.Acknowledge();
-  ASSERT_TRUE(bench.Run());
-  EXPECT_EQ(bench.sink.queued_bytes(), 0u);
-  bench.lane.reset();
-  EXPECT_TRUE(bench.sink.detached);
 }
 
 TEST_F(OwnershipTest, AReadThatFailsBeginsAnewFromApplied) {
