@@ -78,8 +78,8 @@ TEST_F(TaskInputTest, AHeaderWithANullValueDoesNotPassAFilterForEmpty) {
 TEST_F(TaskInputTest, RepeatsOfAnotherFunctionsOutputsAreDropped) {
   const auto feed = [this](const std::string& id, const std::string& forwarded = "") {
     std::vector<std::pair<std::string, OwnedBytes>> headers;
-    if (!forwarded.empty()) headers.push_back({"millrace-id", forwarded});
-    if (!id.empty()) headers.push_back({"millrace-id", id});
+    if (!forwarded.empty()) headers.emplace_back("millrace-id", forwarded);
+    if (!id.empty()) headers.emplace_back("millrace-id", id);
     log.Append({"a", 3}, {.key = "k", .headers = headers});
   };
   feed("f/t/0/7/1");
