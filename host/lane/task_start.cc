@@ -23,6 +23,8 @@ void TaskStart::Begin(uint64_t* next_request) {
   points_.reset();
   lookup_ = 0;
   fence_at_.reset();
+  // The first connection lets every task begin anew.
+  if (ports_->store && ports_->store->connection_number() == 0) return;
   if (!transactional() || !ports_->store) LookUp();
   if (!ports_->store) {
     acquired_ = commit::Acquired{};

@@ -61,6 +61,10 @@ class FakeStore final : public commit::CommitStore, public state::StateReader {
     requests_.clear();
     executed_ = 0;
   }
+  void NeverConnected() {  // so far
+    connected_ = false;
+    connection_number_ = 0;
+  }
   void Reconnect() {
     if (connected_) Disconnect();
     connected_ = true;

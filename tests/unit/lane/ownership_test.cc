@@ -292,6 +292,21 @@ TEST_F(OwnershipTest, ADivergedSeqIsReadAgain) {
   EXPECT_EQ(world.database.task(0).seq, 41u);
 }
 
+TEST_F(OwnershipTest, TheFirstConnectionIsWaitedForInSilence) {
+  Feed(2);
+  bench.store.NeverConnected();
+  Start(&bench);
+  ASSERT_TRUE(bench.RunFor(Millis(10'000)));
+  EXPECT_EQ(bench.Task().phase, TaskPhase::kStarting);
+  EXPECT_EQ(bench.store.acquires, 0u);
+  EXPECT_EQ(bench.group.lookups, 0u);
+  bench.store.Reconnect();
+  ASSERT_TRUE(bench.Run());
+  EXPECT_EQ(bench.store.acquires, 1u) << "at once";
+  ASSERT_TRUE(bench.RunAndCommit());
+  EXPECT_EQ(Stored(), "2");
+}
+
 TEST_F(OwnershipTest, AStoreThatIsAwayIsWaitedFor) {
   Feed(2);
   bench.store.Disconnect();
