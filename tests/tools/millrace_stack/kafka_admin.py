@@ -12,7 +12,7 @@ from .errors import StackError
 from .kafka_wire import Connection, Reader, Writer, stored_records
 
 FETCH, LIST_OFFSETS, METADATA, OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR = 1, 2, 3, 8, 9, 10
-DESCRIBE_GROUPS, CREATE_TOPICS, DELETE_RECORDS = 15, 19, 21
+DESCRIBE_GROUPS, CREATE_TOPICS, DELETE_RECORDS, CREATE_PARTITIONS = 15, 19, 21, 37
 
 NO_ERROR, NOT_LEADER, COORDINATOR_LOADING, COORDINATOR_UNAVAILABLE = 0, 6, 14, 15
 NOT_COORDINATOR, TOPIC_EXISTS = 16, 36
@@ -94,6 +94,12 @@ class KafkaAdmin:
         """Moves an offset of a group without members, as by hand."""
         with self._connect(self._find_coordinator(group, GROUP_COORDINATOR)) as coordinator:
             _commit_offset(coordinator, group, topic, partition, offset)
+
+    def grow_topic(self, name: str, partitions: int) -> None:
+        """Adds partitions; returns when every one has a leader."""
+        with self._connect(next(iter(self.metadata().brokers.values()))) as broker:
+            _create_partitions(broker, name, partitions)
+        self._retry(lambda: self._check_topic(name, partitions))
 
     def delete_records(self, topic: str, partition: int, below: int) -> None:
         """As retention does: the partition begins at that offset."""
@@ -283,6 +289,15 @@ def _delete_records(leader: Connection, topic: str, partition: int, below: int) 
     reply.int32()
     reply.array(lambda r: (r.string(), r.array(
         lambda p: (p.int32(), p.int64(), _check(p.int16(), f"deleting records of {topic}")))))
+
+
+def _create_partitions(broker: Connection, name: str, partitions: int) -> None:
+    placed_by_broker = -1
+    body = Writer().int32(1).string(name).int32(partitions).int32(placed_by_broker)
+    reply = broker.call(CREATE_PARTITIONS, 1, body.int32(int(CALL_TIMEOUT_S * 1000)).int8(0))
+    reply.int32()
+    reply.array(lambda r: (r.string(), _check(r.int16(), f"adding partitions to {name}"),
+                           r.string()))
 
 
 def _list_offsets(broker: Connection, topic: str, partitions: list[int],
