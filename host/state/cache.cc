@@ -1,19 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "state/cache.h"
 
+#include <algorithm>
+
 #include "state/task_state.h"
 
 namespace millrace::state {
 namespace {
 
 // Entries passed over in one call at most: when nearly all are pinned, the next call goes on.
-constexpr int kPassedMax = 10'000;
+constexpr size_t kPassedMax = 10'000;
 
 }  // namespace
 
-void Cache::Add(Entry* entry) { entries_.push_back(*entry); }
+void Cache::Add(Entry* entry) {
+  entries_.push_back(*entry);
+  ++count_;
+}
 
-void Cache::Remove(Entry* entry) { entries_.erase(entries_.iterator_to(*entry)); }
+void Cache::Remove(Entry* entry) {
+  entries_.erase(entries_.iterator_to(*entry));
+  --count_;
+}
 
 void Cache::Charge(Entry* entry, size_t bytes) {
   bytes_ += bytes;
@@ -22,7 +30,9 @@ void Cache::Charge(Entry* entry, size_t bytes) {
 }
 
 void Cache::EvictOverBudget() {
-  for (int passed = 0; bytes_ > bytes_max_ && !entries_.empty() && passed < kPassedMax;) {
+  // Two rounds: the first one lets every entry be looked at again, the second finds what is free.
+  const size_t passed_max = std::min(kPassedMax, 2 * count_);
+  for (size_t passed = 0; bytes_ > bytes_max_ && !entries_.empty() && passed < passed_max;) {
     Entry& next = entries_.front();
     if (next.pins > 0 || next.used) {
       next.used = false;

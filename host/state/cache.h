@@ -38,7 +38,8 @@ class Cache {
 
  private:
   boost::intrusive::list<Entry, boost::intrusive::constant_time_size<false>>
-      entries_;  // the next to look at is first
+      entries_;       // the next to look at is first
+  size_t count_ = 0;  // of entries_
   size_t bytes_max_;
   size_t bytes_ = 0;
   CacheCounts counts_;
