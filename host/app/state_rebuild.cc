@@ -265,8 +265,8 @@ MaybeEnded Rebuild::LookForMissing(const RunReport& report) {
 }
 
 Ended Rebuild::Interrupted() const {
-  const std::string how_far = "interrupted after " + std::to_string(progress_.done) + " of " +
-                              std::to_string(progress_.total) + " events";
+  const std::string how_far = "interrupted after at least " + std::to_string(progress_.done) +
+                              " of " + std::to_string(progress_.total) + " events";
   if (progress_.begun < progress_.partitions) {
     return {kExitFailure, how_far + ", before every task had begun: run it again"};
   }
