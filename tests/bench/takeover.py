@@ -140,6 +140,7 @@ class Bench:
         load = Load(feed)
         load.start()
         self.tail = Tail(brokers, f"{run}.out")
+        time.sleep(SETTLE_S)
         what = f"{delivery}, {keys} keys"
         try:
             for _ in range(self.arguments.rounds):

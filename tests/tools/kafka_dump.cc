@@ -75,13 +75,14 @@ int PartitionsOf(rd_kafka_t* rk, const std::string& topic) {
   return count;
 }
 
-// Each partition in order up to where it ends now, or for ever.
+// Each partition in order up to where it ends now; or what comes from now on, for ever.
 void Dump(const std::string& brokers, const std::string& topic, bool follow) {
   rd_kafka_t* rk = Consumer(brokers);
   const int partitions = PartitionsOf(rk, topic);
   rd_kafka_topic_partition_list_t* list = rd_kafka_topic_partition_list_new(partitions);
   for (int i = 0; i < partitions; ++i) {
-    rd_kafka_topic_partition_list_add(list, topic.c_str(), i)->offset = RD_KAFKA_OFFSET_BEGINNING;
+    rd_kafka_topic_partition_list_add(list, topic.c_str(), i)->offset =
+        follow ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
   }
   Check(rd_kafka_assign(rk, list), "assigning " + topic);
   for (int ended = 0; follow || ended < partitions;) {
@@ -111,7 +112,7 @@ int main(int argc, char** argv) {
   program.add_option("--brokers", brokers, "HOST:PORT,...")->required();
   program.add_option("--topic", topic, "Topic to read")->required();
   bool follow = false;
-  program.add_flag("--follow", follow, "Goes on with what comes, until it is ended");
+  program.add_flag("--follow", follow, "Only what comes from now on, until it is ended");
   CLI11_PARSE(program, argc, argv);
   try {
     Dump(brokers, topic, follow);
