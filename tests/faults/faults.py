@@ -3,6 +3,7 @@
 comparison of everything that it wrote with a recount of everything that it was given."""
 import collections
 import itertools
+import os
 import time
 
 from outputs import check_exact_outputs, check_outputs
@@ -12,6 +13,7 @@ PARTITIONS = list(range(4))
 KEYS, NEW_KEY_EVERY = 400, 25
 PACE_CHUNK, PACE_S = 50, 0.025  # 2,000 events a second.
 DEATH_S = 20.0
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "1"))  # Every kill that often.
 
 
 def running_counts(records: list[dict]) -> list[tuple[str, str]]:

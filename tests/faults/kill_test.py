@@ -4,7 +4,7 @@ import os
 import signal
 import unittest
 
-from faults import PARTITIONS, FaultTest
+from faults import PARTITIONS, ROUNDS, FaultTest
 from redis_tap import RedisTap
 from support import Host
 
@@ -58,13 +58,14 @@ class Kills:
         other = self.counting("b").start()
         self.wait_ready(other)
         victim = self.tapped("a")
-        for at, step in IN_REDIS.items():
-            self.start(victim, other)
-            self.tap.arm(step, lambda: victim.pid)
-            self.dies(victim, at)
-        for at, failpoint in IN_KAFKA[self.delivery].items():
-            self.start(victim, other, failpoint)
-            self.dies(victim, at)
+        for _ in range(ROUNDS):
+            for at, step in IN_REDIS.items():
+                self.start(victim, other)
+                self.tap.arm(step, lambda: victim.pid)
+                self.dies(victim, at)
+            for at, failpoint in IN_KAFKA[self.delivery].items():
+                self.start(victim, other, failpoint)
+                self.dies(victim, at)
         self.start(victim, other)
         self.die_in_handler(victim, other)
         self.check(*IN_REDIS, *IN_KAFKA[self.delivery], IN_HANDLER)
