@@ -57,7 +57,8 @@ class Transactions {
  public:
   virtual ~Transactions() = default;
   // Ends what another owner's transactional id has open, so that its offsets become stable and
-  // nothing of it is written later. A live owner of that id is fenced by it.
+  // nothing of it is written later. A live owner of that id is fenced by it, so it may not be the
+  // lane's own.
   virtual void StartFence(const std::string& owner, uint64_t request) = 0;
   virtual bool PollFence(FenceReply* reply) = 0;
   virtual void StartTransaction(TransactionRequest request) = 0;  // none may be under way

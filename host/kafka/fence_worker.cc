@@ -16,10 +16,9 @@ FenceWorker::FenceWorker(TransactionalOptions options, ReplyBox<commit::FenceRep
     : options_(std::move(options)), replies_(replies), thread_([this] { Run(); }) {}
 
 FenceWorker::~FenceWorker() {
-  stop_.Stop();
   {
     std::lock_guard lock(mutex_);
-    stopping_ = true;
+    stop_.Stop();
   }
   changed_.notify_all();
   thread_.join();
@@ -51,8 +50,8 @@ void FenceWorker::Run() {
 std::deque<FenceWorker::Request> FenceWorker::TakeNext() {
   std::deque<Request> taken;
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return stopping_ || !requests_.empty(); });
-  if (stopping_) return taken;
+  changed_.wait(lock, [this] { return stop_.stopped() || !requests_.empty(); });
+  if (stop_.stopped()) return taken;
   const std::string owner = requests_.front().owner;
   for (const Request& request : requests_) {
     if (request.owner == owner) taken.push_back(request);

@@ -42,7 +42,6 @@ class FenceWorker {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Request> requests_;  // guarded by mutex_; bounded by the tasks of the lane
-  bool stopping_ = false;
   std::thread thread_;
 };
 

@@ -6,7 +6,6 @@
 #include <optional>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "kafka/fence_worker.h"
 #include "kafka/reply_box.h"
@@ -30,32 +29,29 @@ TransactionalOptions OptionsOf(const TransactionWorkerOptions& options) {
 class TransactionWorker final : public commit::Transactions {
  public:
   explicit TransactionWorker(const TransactionWorkerOptions& options)
-      : id_(options.transactional_id),
-        replies_(options.wake_fd),
+      : replies_(options.wake_fd),
         fence_replies_(options.wake_fd),
         fences_(OptionsOf(options), &fence_replies_) {}
   ~TransactionWorker() override;
   Status Begin(const TransactionWorkerOptions& options);
 
-  void StartFence(const std::string& owner, uint64_t request) override;
+  void StartFence(const std::string& owner, uint64_t request) override {
+    fences_.Start(owner, request);
+  }
   bool PollFence(FenceReply* reply) override { return fence_replies_.Poll(reply); }
   void StartTransaction(TransactionRequest request) override;
   bool PollTransaction(TransactionReply* reply) override { return replies_.Poll(reply); }
 
  private:
   void Run();
-  void AnswerOwnFences(std::unique_lock<std::mutex>* lock);
 
-  const std::string id_;
   ReplyBox<TransactionReply> replies_;
   ReplyBox<FenceReply> fence_replies_;
   StopSignal stop_;
   std::unique_ptr<TransactionalProducer> producer_;  // the thread's, once that runs
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::optional<TransactionRequest> asked_;  // guarded by mutex_, as the next two
-  std::vector<uint64_t> own_fences_;
-  bool stopping_ = false;
+  std::optional<TransactionRequest> asked_;  // guarded by mutex_
   std::thread thread_;
   FenceWorker fences_;
 };
@@ -69,23 +65,12 @@ Status TransactionWorker::Begin(const TransactionWorkerOptions& options) {
 }
 
 TransactionWorker::~TransactionWorker() {
-  stop_.Stop();
   {
     std::lock_guard lock(mutex_);
-    stopping_ = true;
+    stop_.Stop();
   }
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
-}
-
-void TransactionWorker::StartFence(const std::string& owner, uint64_t request) {
-  if (owner != id_) return fences_.Start(owner, request);
-  // A second producer with our own id would fence ourselves.
-  {
-    std::lock_guard lock(mutex_);
-    own_fences_.push_back(request);
-  }
-  changed_.notify_all();
 }
 
 void TransactionWorker::StartTransaction(TransactionRequest request) {
@@ -98,7 +83,7 @@ void TransactionWorker::StartTransaction(TransactionRequest request) {
 
 void TransactionWorker::Run() {
   std::unique_lock lock(mutex_);
-  while (!stopping_) {
+  while (!stop_.stopped()) {
     if (asked_) {
       const TransactionRequest request = std::move(*asked_);
       asked_.reset();
@@ -112,21 +97,10 @@ void TransactionWorker::Run() {
       // A failure is logged, and told to the transaction that waits for it.
       static_cast<void>(producer_->Init(std::chrono::steady_clock::now() + kInitSlice));
       lock.lock();
-    } else if (!own_fences_.empty()) {
-      AnswerOwnFences(&lock);
     } else {
       changed_.wait(lock);
     }
   }
-}
-
-void TransactionWorker::AnswerOwnFences(std::unique_lock<std::mutex>* lock) {
-  const std::vector<uint64_t> requests = std::exchange(own_fences_, {});
-  lock->unlock();
-  for (const uint64_t request : requests) {
-    fence_replies_.Push({.owner = id_, .request = request, .done = true, .detail = ""});
-  }
-  lock->lock();
 }
 
 }  // namespace

@@ -31,7 +31,6 @@ struct TransactionWorkerOptions {
 //                                    that takes; then kAborted, or kUnknown if the commit was tried
 //   a fence                          not done, after four seconds
 //
-// StartFence for the object's own id is answered once that has been initialised.
 // Destroying it ends within a second or so, within ten while the broker is silent; replies still
 // owed are not given. A transaction under way is aborted if that is quick, else its end is left to
 // the next initialisation of the id.
