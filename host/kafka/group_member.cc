@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <cstring>
 #include <utility>
 
 #include "kafka/client.h"
 #include "kafka/group_metadata.h"
 #include "kafka/member_state.h"
+#include "kafka/offset_list.h"
 #include "kafka/topic_watch.h"
 
 namespace millrace::kafka {
@@ -74,20 +74,6 @@ bool IsWatched(rd_kafka_resp_err_t error) {
 }
 
 }  // namespace
-
-PartitionListPtr ToList(std::span<const PartitionOffset> offsets) {
-  PartitionListPtr list = NewPartitionList(static_cast<int>(offsets.size()));
-  for (const PartitionOffset& offset : offsets) {
-    auto* at =
-        rd_kafka_topic_partition_list_add(list.get(), offset.at.topic.c_str(), offset.at.partition);
-    at->offset = offset.offset;
-    if (offset.metadata.empty()) continue;
-    at->metadata_size = offset.metadata.size();
-    at->metadata = rd_kafka_mem_malloc(nullptr, at->metadata_size);  // the list frees it
-    std::memcpy(at->metadata, offset.metadata.data(), at->metadata_size);
-  }
-  return list;
-}
 
 bool MemberState::IsMember(const std::string& metadata_at_assignment) {
   {

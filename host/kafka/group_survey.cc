@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kafka/client.h"
+#include "kafka/offset_list.h"
 
 namespace millrace::kafka {
 namespace {
@@ -55,10 +56,9 @@ class Survey {
       if (found->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return Failed("the offsets of " + group_, found->err);
       }
-      if (found->offset < 0) continue;
-      partition.committed = found->offset;
-      if (found->metadata_size == 0) continue;
-      partition.metadata.assign(static_cast<const char*>(found->metadata), found->metadata_size);
+      CommittedOffset committed = CommittedIn(*found);
+      partition.committed = committed.offset;
+      partition.metadata = std::move(committed.metadata);
     }
     return {};
   }

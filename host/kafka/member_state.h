@@ -6,7 +6,6 @@
 #include <memory>
 #include <mutex>
 #include <set>
-#include <span>
 #include <string>
 
 #include "kafka/client.h"
@@ -34,8 +33,5 @@ struct MemberState {
   // Any thread: see commit::GroupOffsets.
   bool IsMember(const std::string& metadata_at_assignment);
 };
-
-// With the offsets' metadata, which the list owns.
-PartitionListPtr ToList(std::span<const PartitionOffset> offsets);
 
 }  // namespace millrace::kafka

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kafka/offsets_worker.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -16,6 +14,8 @@
 
 #include "kafka/group_member.h"
 #include "kafka/member_state.h"
+#include "kafka/offset_list.h"
+#include "kafka/reply_box.h"
 
 namespace millrace::kafka {
 namespace {
@@ -33,12 +33,7 @@ bool MayPass(rd_kafka_resp_err_t error) {
          error != RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
 }
 
-// What a lane's port and the worker share.
-struct LaneAnswers {
-  std::mutex mutex;
-  std::deque<StartReply> replies;  // bounded by the look-ups that the lane has asked for
-  int wake_fd = -1;
-};
+using LaneAnswers = ReplyBox<StartReply>;  // shared by a lane's port and the worker
 
 struct Lookup {
   int32_t partition = 0;
@@ -106,13 +101,7 @@ void OffsetsWorker::State::Run() {
 void OffsetsWorker::State::Answer(const Lookup& lookup) {
   StartReply reply{.partition = lookup.partition, .request = lookup.request, .result = {}};
   reply.result = LookUp(lookup.partition);
-  LaneAnswers& answers = *lookup.answers;
-  std::lock_guard lock(answers.mutex);
-  answers.replies.push_back(std::move(reply));
-  const uint64_t one = 1;
-  if (answers.wake_fd >= 0 && write(answers.wake_fd, &one, sizeof(one)) < 0) {
-    // A full eventfd counter is a pending wake-up already.
-  }
+  lookup.answers->Push(std::move(reply));
 }
 
 Result<std::vector<StartingPoint>> OffsetsWorker::State::LookUp(int32_t partition) {
@@ -171,10 +160,9 @@ Status OffsetsWorker::State::ReadCommitted(int32_t partition, std::vector<Starti
       return Retriable("the group's offset of " + point.topic + "/" + std::to_string(partition) +
                        " cannot be read: " + rd_kafka_err2str(found->err));
     }
-    if (found->offset < 0) continue;
-    point.committed = found->offset;
-    if (found->metadata_size == 0) continue;
-    point.metadata.assign(static_cast<const char*>(found->metadata), found->metadata_size);
+    CommittedOffset committed = CommittedIn(*found);
+    point.committed = committed.offset;
+    point.metadata = std::move(committed.metadata);
   }
   return {};
 }
@@ -267,32 +255,24 @@ class LaneOffsets final : public commit::GroupOffsets {
   using Ask = std::function<uint64_t(Lookup)>;  // gives the ownership at this moment
   using Send = std::function<void(std::span<const PartitionOffset>, const Ownerships&)>;
   LaneOffsets(int wake_fd, std::shared_ptr<MemberState> member, Ask ask, Send send)
-      : member_(std::move(member)), ask_(std::move(ask)), send_(std::move(send)) {
-    answers_->wake_fd = wake_fd;
-  }
-  ~LaneOffsets() override {
-    std::lock_guard lock(answers_->mutex);
-    answers_->wake_fd = -1;  // an answer may still come
-  }
+      : answers_(std::make_shared<LaneAnswers>(wake_fd)),
+        member_(std::move(member)),
+        ask_(std::move(ask)),
+        send_(std::move(send)) {}
+  ~LaneOffsets() override { answers_->Detach(); }  // an answer may still come
 
   void StartLookup(int32_t partition, uint64_t request) override {
     ownerships_[partition] =
         ask_({.partition = partition, .request = request, .answers = answers_});
   }
 
-  bool PollLookup(StartReply* reply) override {
-    std::lock_guard lock(answers_->mutex);
-    if (answers_->replies.empty()) return false;
-    *reply = std::move(answers_->replies.front());
-    answers_->replies.pop_front();
-    return true;
-  }
+  bool PollLookup(StartReply* reply) override { return answers_->Poll(reply); }
 
   void Commit(std::span<const PartitionOffset> offsets) override { send_(offsets, ownerships_); }
   bool IsMember(const std::string& metadata) const override { return member_->IsMember(metadata); }
 
  private:
-  std::shared_ptr<LaneAnswers> answers_ = std::make_shared<LaneAnswers>();
+  std::shared_ptr<LaneAnswers> answers_;
   std::shared_ptr<MemberState> member_;
   Ask ask_;
   Send send_;

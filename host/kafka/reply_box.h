@@ -19,14 +19,18 @@ class ReplyBox {
   explicit ReplyBox(int wake_fd) : wake_fd_(wake_fd) {}
 
   void Push(Reply reply) {
-    {
-      std::lock_guard lock(mutex_);
-      replies_.push_back(std::move(reply));
-    }
+    std::lock_guard lock(mutex_);
+    replies_.push_back(std::move(reply));
     const uint64_t one = 1;
     if (wake_fd_ >= 0 && write(wake_fd_, &one, sizeof(one)) < 0) {
       // A full eventfd counter is a pending wake-up already.
     }
+  }
+
+  // The lane is gone: nobody is woken any more.
+  void Detach() {
+    std::lock_guard lock(mutex_);
+    wake_fd_ = -1;
   }
 
   bool Poll(Reply* reply) {
@@ -38,8 +42,8 @@ class ReplyBox {
   }
 
  private:
-  const int wake_fd_;
   std::mutex mutex_;
+  int wake_fd_;  // guarded by mutex_, as the next one
   std::deque<Reply> replies_;
 };
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "kafka/member_state.h"
+#include "kafka/offset_list.h"
 #include "kafka/output_message.h"
 
 namespace millrace::kafka {

@@ -12,7 +12,7 @@
 
 #include "kafka/client.h"
 #include "kafka/group_metadata.h"
-#include "kafka/member_state.h"
+#include "kafka/offset_list.h"
 
 namespace millrace::kafka::test {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "kafka/group_member.h"
 #include "kafka/group_metadata.h"
-#include "kafka/member_state.h"
+#include "kafka/offset_list.h"
 #include "kafka/output_producer.h"
 #include "kafka/record_batch.h"
 #include "kafka/record_consumer.h"
