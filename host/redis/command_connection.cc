@@ -78,14 +78,8 @@ void CommandConnection::Serve() {
 }
 
 void CommandConnection::Flush() {
-  OutBuffer& out = *session_.out();
-  while (!out.empty()) {
-    const Result<size_t> sent = socket_.Write(out.unsent());
-    if (!sent) return Close(sent.error().message);
-    if (*sent == 0) break;
-    out.Consume(*sent);
-  }
-  if (socket_.write_blocked()) socket_.AwaitWritable();
+  const Status sent = socket_.Send(session_.out());
+  if (!sent) Close(sent.error().message);
 }
 
 void CommandConnection::Read() {

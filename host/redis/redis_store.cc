@@ -51,14 +51,8 @@ class RedisStore::Impl {
   SteadyTime Now() const { return clock_->Now(); }
 
   void Flush() {
-    OutBuffer& out = *pipeline_.session().out();
-    while (!out.empty()) {
-      const Result<size_t> sent = socket_.Write(out.unsent());
-      if (!sent) return OnClosed(sent.error().message);
-      if (*sent == 0) break;
-      out.Consume(*sent);
-    }
-    if (socket_.write_blocked()) socket_.AwaitWritable();
+    const Status sent = socket_.Send(pipeline_.session().out());
+    if (!sent) OnClosed(sent.error().message);
   }
 
   // Something may have been written to the buffer: see that it is sent.

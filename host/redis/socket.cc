@@ -152,6 +152,17 @@ Result<size_t> Socket::Write(std::string_view bytes) {
   return Retriable("connection lost: " + error.message());
 }
 
+Status Socket::Send(OutBuffer* out) {
+  while (!out->empty()) {
+    const Result<size_t> sent = Write(out->unsent());
+    if (!sent) return sent.error();
+    if (*sent == 0) break;
+    out->Consume(*sent);
+  }
+  if (write_blocked_) AwaitWritable();
+  return {};
+}
+
 void Socket::AwaitReadable() {
   if (read_awaited_) return;
   read_awaited_ = true;

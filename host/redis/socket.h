@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "redis/out_buffer.h"
 
 struct ssl_st;
 struct ssl_ctx_st;
@@ -47,12 +48,12 @@ class Socket {
   // How many bytes were moved; 0 = it would block. An error: the connection is over.
   Result<size_t> Read(std::span<char> into);
   Result<size_t> Write(std::string_view bytes);
+  // Writes as much of `out` as the network takes, and asks for `writable` if it takes no more.
+  Status Send(OutBuffer* out);
 
   // Ask for one `readable` or `writable` event.
   void AwaitReadable();
   void AwaitWritable();
-  // The last Write stopped because the network takes no more (TLS may wait for bytes to read).
-  bool write_blocked() const { return write_blocked_; }
   // TLS holds bytes back: read until it would block.
   bool tls() const { return endpoint_.tls; }
 
