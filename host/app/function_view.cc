@@ -39,7 +39,7 @@ http::TaskState StateOf(const lane::TaskStatus& task) {
 }
 
 http::RecoveryStatus RecoveryOf(const lane::RecoveryStatus& recovery) {
-  return {.kind = static_cast<observe::RecoveryLabel>(recovery.kind),
+  return {.kind = recovery.kind,
           .text = recovery.text,
           .events_rerun = recovery.events_rerun,
           .outputs_suppressed = recovery.outputs_suppressed,

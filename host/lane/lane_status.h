@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/task.h"
+#include "observe/lane_counters.h"
 
 namespace millrace::lane {
 
@@ -36,7 +37,7 @@ std::string_view TaskPhaseName(TaskPhase phase);
 
 // What was missing when the task's present ownership began, and what was done about it.
 struct RecoveryStatus {
-  enum class Kind { kWentBack, kRebuild, kEmpty, kOffsetReset, kRetention };
+  using Kind = observe::RecoveryLabel;
   Kind kind = Kind::kWentBack;  // the first of them
   std::string text;             // with the numbers
   int64_t events_rerun = 0;     // offsets between `applied` and what was published
