@@ -105,6 +105,11 @@ std::string TaskStart::OwnerToFence() const {
 void TaskStart::OnFence(const commit::FenceReply& reply) {
   if (reply.request != fence_ || reply.done) return;
   former_owner_ = std::exchange(fenced_owner_, "");  // again with the next attempt, if there is one
+  ports_->observer->TaskChanged("task " + std::to_string(task_->partition) + ": what " +
+                                reply.owner +
+                                " may have open is not ended now, but by its own "
+                                "time-out: " +
+                                reply.detail);
 }
 
 std::optional<Result<StartedTask>> TaskStart::outcome() const {
