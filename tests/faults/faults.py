@@ -7,11 +7,10 @@ import os
 import time
 
 from outputs import check_exact_outputs, check_outputs
-from support import Host, HostTest, tests_library, wait_until
+from support import PACE_S, Host, HostTest, tests_library, wait_until
 
 PARTITIONS = list(range(4))
 KEYS, NEW_KEY_EVERY = 400, 25
-PACE_CHUNK, PACE_S = 50, 0.025  # 2,000 events a second.
 DEATH_S = 20.0
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "1"))  # Every kill that often.
 
@@ -60,12 +59,6 @@ class FaultTest(HostTest):
 
     def give(self, count: int, value: str = "x") -> None:
         self.fed.send([(key, value) for key in itertools.islice(self.events, count)])
-
-    def pace(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.give(PACE_CHUNK)
-            time.sleep(PACE_S)
 
     def feed_until(self, predicate, what: str, timeout_s: float = DEATH_S) -> None:
         """Events come all the time until it is true."""

@@ -6,20 +6,12 @@ import unittest
 
 from counting import PARTITIONS, CountingTest
 from outputs import check_exact_outputs
-from support import Host, tests_library, wait_until
-
-PACE_CHUNK, PACE_S = 60, 0.03
+from support import PACE_CHUNK, PACE_S, Host, tests_library, wait_until
 
 
 class ExactlyOnce(CountingTest):
     def spec(self, **changes) -> dict:
         return super().spec(**{"delivery": "exactly_once", **changes})
-
-    def pace(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.give(PACE_CHUNK)
-            time.sleep(PACE_S)
 
     def transactions(self, host: Host, result: str = "committed") -> int:
         return host.count(self.function, "transactions", result)

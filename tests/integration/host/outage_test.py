@@ -7,19 +7,12 @@ import edits
 from counting import EDITS, PAGES, CountingTest
 from support import Host, wait_until
 
-PACE_CHUNK, PACE_S = 100, 0.05
 RATIO_RECORDS = 200_000
 RATIO_MIN = 0.6  # The benchmark wants 0.8 on a quiet machine.
 DELAY_MS = 5
 
 
 class Outage(CountingTest):
-    def pace(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.give(PACE_CHUNK)
-            time.sleep(PACE_S)
-
     def address(self, service: str) -> str:
         return f"127.0.0.1:{self.stack.status()[service]['port']}"
 

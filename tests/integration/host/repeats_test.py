@@ -2,14 +2,13 @@
 """Outputs that an at_least_once function wrote twice, dropped by the function that reads them."""
 import collections
 import itertools
-import time
 import unittest
 
-from support import Host, HostTest, tests_library, wait_until
+from support import PACE_S, Host, HostTest, tests_library, wait_until
 
 TOPICS = IN, BETWEEN, OUT = "repeats.in", "repeats.between", "repeats.out"
 WRITER, READER, PASSER = "writer", "reader", "passer"
-KEYS, CHUNK, PACE_S = 300, 60, 0.03
+KEYS = 300
 
 
 class Repeats(HostTest):
@@ -24,11 +23,8 @@ class Repeats(HostTest):
             {READER: self.counts(BETWEEN, OUT, deduplicate=True),
              PASSER: self.counts(BETWEEN, OUT, "slow", deduplicate=True)}), "reader")
 
-    def pace(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.fed.send([(f"key {next(self.numbers) % KEYS}", "0") for _ in range(CHUNK)])
-            time.sleep(PACE_S)
+    def give(self, count: int) -> None:
+        self.fed.send([(f"key {next(self.numbers) % KEYS}", "0") for _ in range(count)])
 
     def lose_replies(self) -> None:
         """What is published and not committed is published again."""

@@ -27,6 +27,7 @@ POLL_S = 0.02
 HTTP_TIMEOUT_S = 20.0
 SESSION_MS, HEARTBEAT_MS = 1500, 300
 LOG_TAIL_BYTES = 3000
+PACE_CHUNK, PACE_S = 50, 0.025
 CPU_PRESSURE = Path("/proc/pressure/cpu")
 BUSY_MAX_S = 4.0
 
@@ -282,6 +283,17 @@ class HostTest(unittest.TestCase):
         feed = Feed(self.brokers, topic)
         self.addCleanup(feed.close)
         return feed
+
+    def give(self, count: int) -> None:
+        """The next events; what they are is up to the test."""
+        raise NotImplementedError
+
+    def pace(self, seconds: float) -> None:
+        """Gives events for that long, 2,000 a second at most."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.give(PACE_CHUNK)
+            time.sleep(PACE_S)
 
     def redis_proxy(self, delay_ms: int = 0) -> DelayProxy:
         proxy = DelayProxy(self.stack.status()["redis"]["port"], delay_ms)
