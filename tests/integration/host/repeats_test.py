@@ -4,7 +4,7 @@ import collections
 import itertools
 import unittest
 
-from support import PACE_S, Host, HostTest, tests_library, wait_until
+from support import PACE_CHUNK, Host, HostTest, tests_library, wait_until
 
 TOPICS = IN, BETWEEN, OUT = "repeats.in", "repeats.between", "repeats.out"
 WRITER, READER, PASSER = "writer", "reader", "passer"
@@ -12,8 +12,9 @@ KEYS = 300
 
 
 class Repeats(HostTest):
-    def counts(self, source: str, output: str, library: str = "counts", **trigger) -> dict:
-        return {"library": tests_library(library), "commit_interval": "50ms",
+    def counts(self, source: str, output: str, library: str = "counts", interval: str = "50ms",
+               **trigger) -> dict:
+        return {"library": tests_library(library), "commit_interval": interval,
                 "triggers": [{"kafka": {"topics": [source], "start": "earliest", **trigger}}],
                 "outputs": {"out": output}}
 
@@ -26,14 +27,15 @@ class Repeats(HostTest):
     def give(self, count: int) -> None:
         self.fed.send([(f"key {next(self.numbers) % KEYS}", "0") for _ in range(count)])
 
-    def lose_replies(self) -> None:
+    def lose_store(self) -> None:
         """What is published and not committed is published again."""
         self.fed.flush()
-        self.wait_all_applied(WRITER, IN)  # No read is on its way: its reply would be lost first.
-        before = self.applied(WRITER, IN)
-        self.proxy.tell("hole")
-        wait_until(lambda: self.pace(PACE_S) or self.applied(WRITER, IN) != before, "a lost reply")
-        self.proxy.tell("drop")
+        self.wait_all_applied(WRITER, IN)
+        before = len(self.dump(BETWEEN))
+        self.give(PACE_CHUNK)
+        self.fed.flush()
+        wait_until(lambda: len(self.dump(BETWEEN)) > before, "outputs")
+        self.proxy.tell("drop")  # well within the commit interval
         self.proxy.tell("pass")
 
     def test_repeats_are_dropped_across_restarts(self) -> None:
@@ -41,7 +43,7 @@ class Repeats(HostTest):
             self.kafka.create_topic(topic, 4)
         self.fed, self.numbers = self.feed(IN), itertools.count()
         self.proxy = self.redis_proxy()
-        config = self.config({WRITER: self.counts(IN, BETWEEN)})
+        config = self.config({WRITER: self.counts(IN, BETWEEN, interval="3s")})
         config["redis"]["url"] = self.proxy.redis_url
         writing = self.host(config, "writer").start()
         reading = self.reading().start()
@@ -49,7 +51,7 @@ class Repeats(HostTest):
                    "both work")
         for _ in range(3):
             self.pace(0.3)
-            self.lose_replies()
+            self.lose_store()
             reading.kill()
             self.pace(0.2)
             reading.start()
