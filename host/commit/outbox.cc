@@ -1,47 +1,91 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commit/outbox.h"
 
-#include <cstring>
+#include <algorithm>
+
+#include "model/output_id.h"
 
 namespace millrace::commit {
 namespace {
 
-constexpr uint8_t kFormat = 1;
-constexpr uint32_t kNull = UINT32_MAX;
+constexpr uint8_t kFormat = 2;
+constexpr size_t kNumberMax = 10;  // bytes of a 64-bit number
+constexpr size_t kNumbersOfRecord = 9;
+constexpr int kBits = 7;  // of a number, in each byte of it
+constexpr uint8_t kMore = 1 << kBits;
 
-// Little-endian on every machine that the host is built for; asserted where it is not.
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the outbox is packed little-endian");
-
-template <class Number>
-void Append(std::string* to, Number number) {
-  to->append(reinterpret_cast<const char*>(&number), sizeof(number));
+// The difference as an unsigned number that is small when the difference is.
+uint64_t Zigzag(int64_t to, int64_t from) {
+  const uint64_t difference = static_cast<uint64_t>(to) - static_cast<uint64_t>(from);
+  return (difference << 1) ^ (0 - (difference >> 63));
 }
 
-void AppendText(std::string* to, std::string_view text) {
-  Append<uint16_t>(to, static_cast<uint16_t>(text.size()));
-  to->append(text);
+// Writes where there is room enough.
+class Packer {
+ public:
+  explicit Packer(char* at) : at_(at) {}
+  char* at() const { return at_; }
+
+  void Number(uint64_t number) {
+    for (; number >= kMore; number >>= kBits) *at_++ = static_cast<char>(number | kMore);
+    *at_++ = static_cast<char>(number);
+  }
+  void Text(std::string_view text) {
+    Number(text.size());
+    at_ = std::copy_n(text.data(), text.size(), at_);
+  }
+  void Bytes(Slice bytes) {
+    if (bytes.is_null()) return Number(0);
+    Number(bytes.size() + 1);
+    at_ = std::copy_n(bytes.data(), bytes.size(), at_);
+  }
+
+ private:
+  char* at_;
+};
+
+size_t RoomFor(const std::vector<std::string>& texts) {
+  size_t room = kNumberMax;
+  for (const std::string& text : texts) room += kNumberMax + text.size();
+  return room;
 }
 
-void AppendBytes(std::string* to, Slice bytes) {
-  Append<uint32_t>(to, bytes.is_null() ? kNull : static_cast<uint32_t>(bytes.size()));
-  to->append(bytes.view());
+size_t RoomFor(const OutboxRecord& record) {
+  size_t room = kNumbersOfRecord * kNumberMax + record.key.size() + record.value.size();
+  for (const HeaderView& header : record.headers) {
+    room += 2 * kNumberMax + header.name.size() + header.value.size();
+  }
+  return room;
+}
+
+void PackTexts(const std::vector<std::string>& texts, Packer* packer) {
+  packer->Number(texts.size());
+  for (const std::string& text : texts) packer->Text(text);
 }
 
 }  // namespace
 
 void OutboxWriter::Add(const OutboxRecord& record) {
-  ++outputs_;
-  Append<uint16_t>(&records_, static_cast<uint16_t>(record.topic));
-  Append<int32_t>(&records_, record.partition);
-  Append<int64_t>(&records_, record.timestamp_ms);
-  AppendBytes(&records_, record.key);
-  AppendBytes(&records_, record.value);
-  AppendBytes(&records_, record.id);
-  Append<uint16_t>(&records_, static_cast<uint16_t>(record.headers.size()));
+  const size_t room = used_ + RoomFor(record);
+  if (records_.size() < room) records_.resize(2 * room);
+  Packer packer(records_.data() + used_);
+  packer.Number(record.topic);
+  packer.Number(static_cast<uint32_t>(record.partition));
+  packer.Number(Zigzag(record.timestamp_ms, timestamp_ms_));
+  packer.Number(record.source);
+  packer.Number(Zigzag(record.offset, offset_));
+  packer.Number(record.index);
+  packer.Bytes(record.key);
+  packer.Bytes(record.value);
+  packer.Number(record.headers.size());
   for (const HeaderView& header : record.headers) {
-    AppendBytes(&records_, header.name);
-    AppendBytes(&records_, header.value);
+    packer.Bytes(header.name);
+    packer.Bytes(header.value);
   }
+  used_ = static_cast<size_t>(packer.at() - records_.data());
+  timestamp_ms_ = record.timestamp_ms;
+  offset_ = record.offset;
+  ++outputs_;
 }
 
 PublicationPtr OutboxWriter::Finish(uint64_t seq, Offsets applied) {
@@ -50,19 +94,22 @@ PublicationPtr OutboxWriter::Finish(uint64_t seq, Offsets applied) {
   publication->outputs = outputs_;
   if (outputs_ > 0) {
     std::string& packed = publication->packed;
-    size_t names = 0;
-    for (const std::string& topic : *topics_) names += topic.size() + sizeof(uint16_t);
-    packed.reserve(64 * (applied.size() + 1) + names + records_.size());
-    Append<uint8_t>(&packed, kFormat);
-    Append<uint16_t>(&packed, static_cast<uint16_t>(applied.size()));
+    size_t room = 1 + 2 * kNumberMax + RoomFor(*topics_) + RoomFor(*sources_);
+    for (const TopicOffset& offset : applied) room += 2 * kNumberMax + offset.topic.size();
+    packed.reserve(room + used_);
+    packed.resize(room);
+    Packer packer(packed.data());
+    packer.Number(kFormat);
+    packer.Number(applied.size());
     for (const TopicOffset& offset : applied) {
-      AppendText(&packed, offset.topic);
-      Append<int64_t>(&packed, offset.offset);
+      packer.Text(offset.topic);
+      packer.Number(static_cast<uint64_t>(offset.offset));
     }
-    Append<uint16_t>(&packed, static_cast<uint16_t>(topics_->size()));
-    for (const std::string& topic : *topics_) AppendText(&packed, topic);
-    Append<uint32_t>(&packed, outputs_);
-    packed += records_;
+    PackTexts(*topics_, &packer);
+    PackTexts(*sources_, &packer);
+    packer.Number(outputs_);
+    packed.resize(static_cast<size_t>(packer.at() - packed.data()));
+    packed.append(records_, 0, used_);
   }
   publication->applied = std::move(applied);
   Clear();
@@ -70,59 +117,93 @@ PublicationPtr OutboxWriter::Finish(uint64_t seq, Offsets applied) {
 }
 
 void OutboxWriter::Clear() {
-  records_.clear();
+  used_ = 0;
   outputs_ = 0;
+  timestamp_ms_ = 0;
+  offset_ = 0;
 }
 
 OutboxReader::OutboxReader(Slice packed) : packed_(packed) {
-  if (Read<uint8_t>() != kFormat) damaged_ = true;
-  const auto inputs = Read<uint16_t>();
-  for (uint16_t i = 0; i < inputs && !damaged_; ++i) {
+  if (ReadNumber() != kFormat) damaged_ = true;
+  for (uint64_t inputs = ReadNumber(); inputs > 0 && !damaged_; --inputs) {
     std::string topic(ReadText().view());
-    const auto offset = Read<int64_t>();
-    applied_.push_back({std::move(topic), offset});
+    applied_.push_back({std::move(topic), ReadUpTo<int64_t>(INT64_MAX)});
   }
-  const auto topics = Read<uint16_t>();
-  for (uint16_t i = 0; i < topics && !damaged_; ++i) topics_.emplace_back(ReadText().view());
-  outputs_ = Read<uint32_t>();
+  topics_ = ReadTexts();
+  sources_ = ReadTexts();
+  outputs_ = ReadNumber();
 }
 
 const OutboxRecord* OutboxReader::Next() {
-  if (damaged_ || read_ == outputs_) return nullptr;
+  if (damaged_) return nullptr;
+  if (read_ == outputs_) {
+    damaged_ = at_ != packed_.size();
+    return nullptr;
+  }
   ++read_;
-  record_.topic = Read<uint16_t>();
-  record_.partition = Read<int32_t>();
-  record_.timestamp_ms = Read<int64_t>();
+  record_.topic = ReadUpTo<uint32_t>(UINT32_MAX);
+  record_.partition = ReadUpTo<int32_t>(INT32_MAX);
+  record_.timestamp_ms = ReadSum(record_.timestamp_ms);
+  record_.source = ReadUpTo<uint32_t>(UINT32_MAX);
+  record_.offset = ReadSum(record_.offset);
+  record_.index = ReadUpTo<uint32_t>(UINT32_MAX);
   record_.key = ReadBytes();
   record_.value = ReadBytes();
-  record_.id = ReadBytes();
   headers_.clear();
-  const auto headers = Read<uint16_t>();
-  for (uint16_t i = 0; i < headers && !damaged_; ++i) {
+  for (uint64_t headers = ReadNumber(); headers > 0 && !damaged_; --headers) {
     const Slice name = ReadBytes();
     headers_.push_back({name, ReadBytes()});
   }
   record_.headers = headers_;
-  if (record_.topic >= topics_.size() || record_.partition < 0) damaged_ = true;
+  if (record_.topic >= topics_.size() || record_.source >= sources_.size()) damaged_ = true;
   return damaged_ ? nullptr : &record_;
 }
 
-template <class Number>
-Number OutboxReader::Read() {
-  Number number{};
-  const Slice bytes = Take(sizeof(number));
-  if (!damaged_) std::memcpy(&number, bytes.data(), sizeof(number));
-  return number;
+Slice OutboxReader::Id() {
+  return FormatOutputId(
+      {.source = Slice(sources_[record_.source]), .offset = record_.offset, .index = record_.index},
+      &id_);
 }
 
-Slice OutboxReader::ReadText() { return Take(Read<uint16_t>()); }
+uint64_t OutboxReader::ReadNumber() {
+  uint64_t number = 0;
+  for (int shift = 0; shift < 64 && !damaged_ && at_ < packed_.size(); shift += kBits) {
+    const auto byte = static_cast<uint8_t>(packed_.data()[at_++]);
+    number |= static_cast<uint64_t>(byte % kMore) << shift;
+    if (byte < kMore) return number;
+  }
+  damaged_ = true;
+  return 0;
+}
+
+template <class Number>
+Number OutboxReader::ReadUpTo(uint64_t max) {
+  const uint64_t number = ReadNumber();
+  if (number > max) damaged_ = true;
+  return static_cast<Number>(number);
+}
+
+// Wraps around, as what wrote it did.
+int64_t OutboxReader::ReadSum(int64_t before) {
+  const uint64_t zigzag = ReadNumber();
+  const uint64_t difference = (zigzag >> 1) ^ (0 - (zigzag & 1));
+  return static_cast<int64_t>(static_cast<uint64_t>(before) + difference);
+}
+
+std::vector<std::string> OutboxReader::ReadTexts() {
+  std::vector<std::string> texts;
+  for (uint64_t left = ReadNumber(); left > 0 && !damaged_; --left) {
+    texts.emplace_back(ReadText().view());
+  }
+  return texts;
+}
 
 Slice OutboxReader::ReadBytes() {
-  const auto size = Read<uint32_t>();
-  return size == kNull ? Slice() : Take(size);
+  const uint64_t size = ReadNumber();
+  return size == 0 ? Slice() : Take(size - 1);
 }
 
-Slice OutboxReader::Take(size_t size) {
+Slice OutboxReader::Take(uint64_t size) {
   if (damaged_ || packed_.size() - at_ < size) {
     damaged_ = true;
     return "";

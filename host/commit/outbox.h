@@ -19,7 +19,10 @@ struct OutboxRecord {
   Slice key;           // null: no key
   Slice value;         // null: tombstone
   std::span<const HeaderView> headers;
-  Slice id;  // value of the `millrace-id` header, added last
+  uint32_t source =
+      0;               // of its `millrace-id` header, which is added last: into the entry's sources
+  int64_t offset = 0;  // likewise: of the event
+  uint32_t index = 0;  // likewise: among the outputs of the event
   int64_t timestamp_ms = 0;
   int32_t partition = 0;
 };
@@ -34,30 +37,39 @@ struct Publication {
 };
 using PublicationPtr = std::shared_ptr<const Publication>;
 
-// Packs the outputs of one unit as the store keeps them: one entry, little-endian, binary-safe.
+// Packs the outputs of one unit as the store keeps them: one entry, binary-safe, and short, because
+// every output goes through the store and its log once more.
 //
-//   entry   u8 format (1), u16 n, n × (text topic of input, i64 applied), u16 m, m × text topic,
-//           u32 outputs, outputs × record
-//   record  u16 topic, i32 partition, i64 timestamp, bytes key, bytes value, bytes id,
-//           u16 headers, headers × (bytes name, bytes value)
-//   text    u16 size, bytes        bytes   u32 size (0xffffffff: null), bytes
+//   entry   u8 format (2), n, n × (text topic of input, applied), m, m × text topic of output,
+//           k, k × text source, outputs, outputs × record
+//   record  topic, partition, ±timestamp, source, ±offset, index, bytes key, bytes value,
+//           headers, headers × (bytes name, bytes value)
+//   text    size, bytes            bytes   size + 1 (0: null), bytes
 //
-// The topics are names, because a later configuration may number its outputs otherwise.
+// Numbers are unsigned LEB128 (as DWARF and protobuf have them); with ±, the zigzag form of the
+// difference to the record before, the first to 0. Topics are names, because a later configuration
+// may number its outputs otherwise.
 class OutboxWriter {
  public:
-  // `topics`: of the function's outputs, by output index; outlives the writer.
-  explicit OutboxWriter(const std::vector<std::string>* topics) : topics_(topics) {}
+  // `topics`: of the function's outputs, by output index. `sources`: of the ids, by index. Both
+  // outlive the writer.
+  OutboxWriter(const std::vector<std::string>* topics, const std::vector<std::string>* sources)
+      : topics_(topics), sources_(sources) {}
   void Add(const OutboxRecord& record);  // record.topic: output index
   bool empty() const { return outputs_ == 0; }
-  size_t bytes() const { return records_.size(); }
+  size_t bytes() const { return used_; }
   // Gives what was added and begins anew. Without outputs nothing is packed.
   PublicationPtr Finish(uint64_t seq, Offsets applied);
   void Clear();
 
  private:
   const std::vector<std::string>* topics_;
-  std::string records_;
+  const std::vector<std::string>* sources_;
+  std::string records_;  // room; what is used of it comes first
+  size_t used_ = 0;
   uint32_t outputs_ = 0;
+  int64_t timestamp_ms_ = 0;  // of the last record
+  int64_t offset_ = 0;
 };
 
 // Reads a packed entry, which is not trusted: what does not fit reads as damaged.
@@ -67,26 +79,33 @@ class OutboxReader {
   bool damaged() const { return damaged_; }
   const Offsets& applied() const { return applied_; }
   const std::vector<std::string>& topics() const { return topics_; }
-  uint32_t outputs() const { return outputs_; }
+  uint64_t outputs() const { return outputs_; }
   // The next record, borrowed until the following call; null at the end or when damaged.
   const OutboxRecord* Next();
+  // Value of the `millrace-id` header of the record that Next gave; borrowed likewise.
+  Slice Id();
 
  private:
+  uint64_t ReadNumber();
   template <class Number>
-  Number Read();
-  Slice ReadText();
+  Number ReadUpTo(uint64_t max);
+  int64_t ReadSum(int64_t before);
+  std::vector<std::string> ReadTexts();
+  Slice ReadText() { return Take(ReadNumber()); }
   Slice ReadBytes();
-  Slice Take(size_t size);
+  Slice Take(uint64_t size);
 
   Slice packed_;
   size_t at_ = 0;
   bool damaged_ = false;
   Offsets applied_;
   std::vector<std::string> topics_;
-  uint32_t outputs_ = 0;
-  uint32_t read_ = 0;
+  std::vector<std::string> sources_;
+  uint64_t outputs_ = 0;
+  uint64_t read_ = 0;
   OutboxRecord record_;
   std::vector<HeaderView> headers_;
+  std::string id_;  // room for one
 };
 
 // A publication from what the store holds under `seq`; absent when the entry is damaged.

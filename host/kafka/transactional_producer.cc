@@ -155,7 +155,8 @@ TransactionalProducer::Failure TransactionalProducer::Produce(size_t publication
   if (packed.empty()) return std::nullopt;
   commit::OutboxReader reader{Slice(packed)};
   while (const commit::OutboxRecord* record = reader.Next()) {
-    if (Failure failure = Produce(publication, reader.topics()[record->topic], *record)) {
+    const std::string& topic = reader.topics()[record->topic];
+    if (Failure failure = Produce(publication, topic, *record, reader.Id())) {
       return failure;
     }
   }
@@ -168,13 +169,14 @@ TransactionalProducer::Failure TransactionalProducer::Produce(size_t publication
 
 TransactionalProducer::Failure TransactionalProducer::Produce(size_t publication,
                                                               const std::string& topic,
-                                                              const commit::OutboxRecord& record) {
+                                                              const commit::OutboxRecord& record,
+                                                              Slice id) {
   rd_kafka_topic_t* handle = Topic(topic);
-  rd_kafka_resp_err_t error = SendWithRoom(record, handle, publication);
+  rd_kafka_resp_err_t error = SendWithRoom(record, id, handle, publication);
   // A topic that has grown since it was looked at.
   if (error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION) {
     LookAt(handle);
-    error = SendWithRoom(record, handle, publication);
+    error = SendWithRoom(record, id, handle, publication);
   }
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return std::nullopt;
   CallError failure{.kind = CallError::Kind::kAbortable,
@@ -191,7 +193,7 @@ TransactionalProducer::Failure TransactionalProducer::Produce(size_t publication
 }
 
 rd_kafka_resp_err_t TransactionalProducer::SendWithRoom(const commit::OutboxRecord& record,
-                                                        rd_kafka_topic_t* topic,
+                                                        Slice id, rd_kafka_topic_t* topic,
                                                         size_t publication) {
   while (true) {
     const rd_kafka_resp_err_t error = Send(rk(), {.topic = topic,
@@ -200,7 +202,7 @@ rd_kafka_resp_err_t TransactionalProducer::SendWithRoom(const commit::OutboxReco
                                                   .key = record.key,
                                                   .value = record.value,
                                                   .headers = record.headers,
-                                                  .id = record.id,
+                                                  .id = id,
                                                   .opaque = OpaqueOf(publication)});
     if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL) return error;
     if (Now() >= attempt_.until || stop_.stopped()) return error;

@@ -58,9 +58,10 @@ class TransactionalProducer {
 
   Failure Try(const rd_kafka_consumer_group_metadata_t* metadata);
   Failure Produce(size_t publication);
-  Failure Produce(size_t publication, const std::string& topic, const commit::OutboxRecord& record);
-  rd_kafka_resp_err_t SendWithRoom(const commit::OutboxRecord& record, rd_kafka_topic_t* topic,
-                                   size_t publication);
+  Failure Produce(size_t publication, const std::string& topic, const commit::OutboxRecord& record,
+                  Slice id);
+  rd_kafka_resp_err_t SendWithRoom(const commit::OutboxRecord& record, Slice id,
+                                   rd_kafka_topic_t* topic, size_t publication);
   Failure SendOffsets(const rd_kafka_consumer_group_metadata_t* metadata);
   Failure Commit();
   Failure Abort();

@@ -127,7 +127,6 @@ class LaneTask {
   void Retry(const ingest::InputEvent& event, const std::string& reason, SteadyTime now);
   void Bisect(size_t count, SteadyTime now);
   void FinishBatch(PreparedBatch* batch, SteadyTime now);
-  Slice OutputId(const ingest::InputEvent& event, uint32_t index);
   bool Commit(SteadyTime now);
   void CloseUnit();
   void Applied(uint64_t seq);

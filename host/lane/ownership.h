@@ -36,9 +36,19 @@ struct LaneTask::Ownership {
                   : std::make_unique<state::TaskState>(lane->cache.get(), lane->states)),
         chain(task->partition, started.epoch, started.seq, started.seq_used, started.from),
         handler(&lane->settings, &lane->ports, task, state.get(), &chain.epoch()),
-        outbox(&lane->settings.outputs),
+        sources(SourcesOf(lane->settings.function, *task)),
+        outbox(&lane->settings.outputs, &sources),
         recovery(started.recovery),
         seen(task->topics.size()) {}
+
+  static std::vector<std::string> SourcesOf(const std::string& function,
+                                            const TaskAssignment& task) {
+    std::vector<std::string> sources;
+    for (const auto& topic : task.topics) {
+      sources.push_back(OutputSource(function, topic.topic, task.partition));
+    }
+    return sources;
+  }
 
   // No event runs after this: drops what was fetched, keeps what was done.
   void EndInput() {
@@ -79,8 +89,10 @@ struct LaneTask::Ownership {
   std::unique_ptr<state::TaskState> state;  // null: a function without state
   Chain chain;
   HandlerState handler;
-  uint64_t number = 0;          // tells the ownerships of a lane apart
-  commit::OutboxWriter outbox;  // outputs of the open unit, if they are published after it
+  uint64_t number = 0;               // tells the ownerships of a lane apart
+  std::vector<std::string> sources;  // of output ids, per topic
+  std::string output_id;             // room for one
+  commit::OutboxWriter outbox;       // outputs of the open unit, if they are published after it
   commit::PublishQueue publishing;
   bool refused = false;  // an output by its topic: nothing more can be published
   std::optional<RecoveryStatus> recovery;
@@ -91,10 +103,7 @@ struct LaneTask::Ownership {
   std::optional<Retrying> retry;
   PreparedBatch filling;              // what the next batch has so far
   std::optional<SteadyTime> fill_by;  // a handler of batches waits for more events until then
-  std::string output_id;              // the prefix of the topic below, and room for the numbers
-  size_t output_id_prefix = 0;
-  uint32_t output_id_topic = UINT32_MAX;
-  size_t call_max = kNoLimit;  // events of the next call
+  size_t call_max = kNoLimit;         // events of the next call
   std::vector<invoke::EventInput> inputs;
   std::vector<invoke::Verdict> verdicts;
   std::vector<HeaderView> headers;        // of all events of a call

@@ -83,7 +83,7 @@ Status LaneTask::Republish(const commit::Publication& entry) {
                                        .key = record->key,
                                        .value = record->value,
                                        .headers = record->headers,
-                                       .id = record->id,
+                                       .id = reader.Id(),
                                        .timestamp_ms = record->timestamp_ms,
                                        .partition = record->partition},
                                       &own_->chain.open().ticket);

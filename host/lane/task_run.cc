@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The record path of a task: fill, run, commit.
 #include <algorithm>
-#include <charconv>
 
 #include "lane/lane_task.h"
 #include "lane/ownership.h"
@@ -11,7 +10,6 @@ namespace {
 
 constexpr size_t kUnitsInFlightMax = 64;  // sent and not answered, per task
 constexpr size_t kUnitsClosedMax = 256;   // closed and not applied, per task
-constexpr size_t kDigitsMax = 20;         // of a 64-bit number
 constexpr size_t kSeenMax = 1'000;        // sources in one unit
 constexpr Millis kRetryMin{100};
 constexpr Millis kRetryMax{30'000};
@@ -219,24 +217,6 @@ void LaneTask::MarkSeen(const ingest::InputEvent& event, uint32_t index) {
   own_->seen_count += seen.marks().size() - before;
 }
 
-// function/topic/partition/offset/index: the same on every run of the event. Valid until the next.
-Slice LaneTask::OutputId(const ingest::InputEvent& event, uint32_t index) {
-  std::string& id = own_->output_id;
-  if (own_->output_id_topic != event.topic) {
-    own_->output_id_topic = event.topic;
-    id = lane_->settings.function + "/" + task_.topics[event.topic].topic + "/" +
-         std::to_string(task_.partition) + "/";
-    own_->output_id_prefix = id.size();
-    id.resize(id.size() + 2 * kDigitsMax + 1);
-  }
-  char* at = id.data() + own_->output_id_prefix;
-  char* const end = id.data() + id.size();
-  at = std::to_chars(at, end, event.record->offset).ptr;
-  *at++ = '/';
-  at = std::to_chars(at, end, index).ptr;
-  return {id.data(), static_cast<size_t>(at - id.data())};
-}
-
 Status LaneTask::Publish(const ingest::InputEvent& event, uint32_t index) {
   effects::EmitBuffer& emits = own_->handler.emits();
   const bool published_before =
@@ -254,23 +234,27 @@ Status LaneTask::Publish(const ingest::InputEvent& event, uint32_t index) {
 }
 
 Status LaneTask::Emit(const ingest::InputEvent& event, const effects::Emitted& emitted) {
-  const Slice id = OutputId(event, emitted.index);
   const auto headers = own_->handler.emits().headers(emitted);
   if (lane_->exactly_once()) {
     own_->outbox.Add({.topic = emitted.output,
                       .key = emitted.key,
                       .value = emitted.value,
                       .headers = headers,
-                      .id = id,
+                      .source = event.topic,
+                      .offset = event.record->offset,
+                      .index = emitted.index,
                       .timestamp_ms = emitted.timestamp_ms,
                       .partition = emitted.partition});
     return {};
   }
+  const OutputId id{.source = Slice(own_->sources[event.topic]),
+                    .offset = event.record->offset,
+                    .index = emitted.index};
   return lane_->ports.outputs->Produce({.output = emitted.output,
                                         .key = emitted.key,
                                         .value = emitted.value,
                                         .headers = headers,
-                                        .id = id,
+                                        .id = FormatOutputId(id, &own_->output_id),
                                         .timestamp_ms = emitted.timestamp_ms,
                                         .partition = emitted.partition},
                                        &own_->chain.open().ticket);

@@ -7,7 +7,8 @@
 namespace millrace {
 namespace {
 
-constexpr auto kSourceParts = 3;  // function, topic, partition
+constexpr auto kSourceParts = 3;   // function, topic, partition
+constexpr size_t kDigitsMax = 20;  // of a 64-bit number
 
 template <class Integer>
 bool TakeLast(std::string_view* text, Integer* number) {
@@ -21,6 +22,10 @@ bool TakeLast(std::string_view* text, Integer* number) {
 
 }  // namespace
 
+std::string OutputSource(const std::string& function, const std::string& topic, int32_t partition) {
+  return function + "/" + topic + "/" + std::to_string(partition);
+}
+
 std::optional<OutputId> ParseOutputId(Slice id) {
   OutputId parsed;
   std::string_view rest = id.is_null() ? std::string_view() : id.view();
@@ -28,6 +33,19 @@ std::optional<OutputId> ParseOutputId(Slice id) {
   if (std::count(rest.begin(), rest.end(), '/') != kSourceParts - 1) return std::nullopt;
   parsed.source = Slice(rest);
   return parsed;
+}
+
+Slice FormatOutputId(const OutputId& id, std::string* text) {
+  const size_t room = id.source.size() + 2 * (kDigitsMax + 1);
+  if (text->size() < room) text->resize(room);
+  char* const begin = text->data();
+  char* const end = begin + text->size();
+  char* at = std::copy_n(id.source.data(), id.source.size(), begin);
+  *at++ = '/';
+  at = std::to_chars(at, end, id.offset).ptr;
+  *at++ = '/';
+  at = std::to_chars(at, end, id.index).ptr;
+  return {begin, static_cast<size_t>(at - begin)};
 }
 
 }  // namespace millrace

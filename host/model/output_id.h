@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/slice.h"
@@ -20,7 +21,13 @@ struct OutputId {
   uint32_t index = 0;
 };
 
+// The source of what `function` makes of the events of one partition.
+std::string OutputSource(const std::string& function, const std::string& topic, int32_t partition);
+
 // Borrows from `id`. Absent: not an id, or one that says nothing about order.
 std::optional<OutputId> ParseOutputId(Slice id);
+
+// source/offset/index. Written over `text`, whose capacity is kept; borrows from it.
+Slice FormatOutputId(const OutputId& id, std::string* text);
 
 }  // namespace millrace

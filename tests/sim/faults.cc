@@ -242,8 +242,8 @@ void Schedule::ResetOffsets() {
   // entries that are still in the outbox may be published again.
   for (const auto& [seq, packed] : task.outbox) {
     commit::OutboxReader reader{Slice(packed)};
-    while (const commit::OutboxRecord* record = reader.Next()) {
-      may_repeat_.insert(std::string(record->id.view()));
+    while (reader.Next()) {
+      may_repeat_.insert(std::string(reader.Id().view()));
     }
   }
   // Until the task has published again, nobody could tell what was if the store went back as well.

@@ -18,7 +18,7 @@ void SimTransactions::StartTransaction(commit::TransactionRequest request) {
     while (const commit::OutboxRecord* record = reader.Next()) {
       records_.push_back(
           {record->partition,
-           {.id = std::string(record->id.view()), .value = std::string(record->value.view())}});
+           {.id = std::string(reader.Id().view()), .value = std::string(record->value.view())}});
     }
     if (reader.damaged()) std::abort();  // the lane wrote it
   }

@@ -24,9 +24,10 @@ TEST_F(TransactionsTest, OutputsAndOffsetsWithTheirNotesBecomeVisibleTogether) {
   EXPECT_EQ(reply.detail, "");
   EXPECT_THAT(Values(output_), ElementsAre("a", "b", "c"));
   const std::vector<Seen> seen = Read(output_);
-  EXPECT_THAT(seen[0].headers,
-              ElementsAre(std::pair("a", OwnedBytes("1")), std::pair("null", OwnedBytes()),
-                          std::pair(std::string(kOutputIdHeader), OwnedBytes("id-of-a"))));
+  EXPECT_THAT(
+      seen[0].headers,
+      ElementsAre(std::pair("a", OwnedBytes("1")), std::pair("null", OwnedBytes()),
+                  std::pair(std::string(kOutputIdHeader), OwnedBytes("f/" + input_ + "/0/41/0"))));
   EXPECT_EQ(group.Committed(0).committed, 5);
   EXPECT_EQ(group.Committed(0).metadata, "5 " + id_);
   EXPECT_EQ(group.Committed(1).committed, 6);
@@ -248,14 +249,10 @@ TEST_F(TransactionsTest, APartitionAddedAfterTheTopicWasUsedIsFound) {
             Outcome::kCommitted);
   broker_.AddPartitions(growing, 2);
   const std::vector<std::string> topics = {growing};
-  commit::OutboxWriter writer(&topics);
-  writer.Add({.topic = 0,
-              .key = {},
-              .value = "b",
-              .headers = {},
-              .id = {},
-              .timestamp_ms = 1,
-              .partition = 1});
+  const std::vector<std::string> sources = {"f/in/0"};
+  commit::OutboxWriter writer(&topics, &sources);
+  writer.Add(
+      {.topic = 0, .key = {}, .value = "b", .headers = {}, .timestamp_ms = 1, .partition = 1});
   const auto reply = Run(transactions.get(), Request(group, 2, {writer.Finish(2, {})}));
   EXPECT_EQ(reply.result, Outcome::kCommitted) << reply.detail;
 }

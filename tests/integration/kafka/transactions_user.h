@@ -110,13 +110,16 @@ class TransactionsTest : public testing::Test {
   // One publication per group of values, all to partition 0 of `topic`.
   commit::PublicationPtr Outputs(const std::string& topic, const std::vector<std::string>& values) {
     const std::vector<std::string> topics = {"unused", topic};
-    commit::OutboxWriter writer(&topics);
+    const std::vector<std::string> sources = {"f/" + input_ + "/0"};
+    commit::OutboxWriter writer(&topics, &sources);
+    uint32_t index = 0;
     for (const std::string& value : values) {
       writer.Add({.topic = 1,
                   .key = "key",
                   .value = value,
                   .headers = headers_,
-                  .id = "id-of-" + value.substr(0, 20),
+                  .offset = 41,
+                  .index = index++,
                   .timestamp_ms = 1'442'016'000'123,
                   .partition = 0});
     }

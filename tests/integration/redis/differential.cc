@@ -243,13 +243,15 @@ commit::PublicationPtr Differential::Publication(uint64_t seq, const Offsets& ap
   const int dice = Pick(4);
   if (dice == 0) return nullptr;
   static const std::vector<std::string> kTopics = {"out", "other"};
-  commit::OutboxWriter writer(&kTopics);
+  static const std::vector<std::string> kSources = {"f/in/0", "f/more/0"};
+  commit::OutboxWriter writer(&kTopics, &kSources);
   for (int i = dice == 1 ? 0 : 1 + Pick(3); i > 0; --i) {
     writer.Add({.topic = static_cast<uint32_t>(Pick(2)),
                 .key = OneIn(3) ? Slice() : Slice(Word()),
                 .value = Slice(Values()[static_cast<size_t>(Pick(5))]),
                 .headers = {},
-                .id = "id",
+                .source = static_cast<uint32_t>(Pick(2)),
+                .offset = Pick(1000),
                 .timestamp_ms = Pick(1000),
                 .partition = Pick(4)});
   }

@@ -40,8 +40,9 @@ inline Write EraseMap(Slice key) { return {Write::Kind::kEraseMap, kCarts, key, 
 // Outputs of a unit as the lane packs them: one record with this value.
 inline commit::PublicationPtr Outputs(uint64_t seq, Slice value, Offsets applied = {{"in", 42}}) {
   static const std::vector<std::string> kTopics = {"out"};
-  commit::OutboxWriter writer(&kTopics);
-  writer.Add({.topic = 0, .key = "key", .value = value, .headers = {}, .id = "id"});
+  static const std::vector<std::string> kSources = {"f/in/0"};
+  commit::OutboxWriter writer(&kTopics, &kSources);
+  writer.Add({.topic = 0, .key = "key", .value = value, .headers = {}});
   return writer.Finish(seq, std::move(applied));
 }
 

@@ -20,6 +20,15 @@ TEST(OutputId, TellsSourceAndPlace) {
   EXPECT_EQ(Parsed("f/t/0/9223372036854775807/4294967295"), "f/t/0 9223372036854775807 4294967295");
 }
 
+TEST(OutputId, IsReadAsItWasFormatted) {
+  std::string room;
+  const std::string source = OutputSource("f", "t", 12);
+  EXPECT_EQ(FormatOutputId({.source = source, .offset = INT64_MAX, .index = UINT32_MAX}, &room),
+            Slice("f/t/12/9223372036854775807/4294967295"));
+  EXPECT_EQ(Parsed(FormatOutputId({.source = source, .offset = 0, .index = 7}, &room)),
+            "f/t/12 0 7");
+}
+
 TEST(OutputId, WhatIsNoneIsNotTakenForOne) {
   for (const char* text :
        {"", "/", "f/t/0/1", "f/t/0/1/", "f/t/0/x/0", "f/t/0/1/0/u", "a/f/t/0/1/0", "f/t/0/-1/0",

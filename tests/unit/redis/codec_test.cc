@@ -81,10 +81,11 @@ TEST(CommitCodecTest, StepsAreGroupedAndErasuresOfMapsComeFirst) {
 }
 
 const std::vector<std::string> kTopics = {"out"};
+const std::vector<std::string> kSources = {"fn/in/3"};
 
 commit::PublicationPtr Outputs(uint64_t seq, Slice value) {
-  commit::OutboxWriter writer(&kTopics);
-  writer.Add({.topic = 0, .key = {}, .value = value, .headers = {}, .id = "id"});
+  commit::OutboxWriter writer(&kTopics, &kSources);
+  writer.Add({.topic = 0, .key = {}, .value = value, .headers = {}});
   return writer.Finish(seq, {{"in", 42}});
 }
 
