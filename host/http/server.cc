@@ -79,7 +79,7 @@ class BeastServer final : public Server {
 
   void AcceptLater(const error_code& failure) {
     if (failure == asio::error::connection_aborted) return Accept();
-    log_.Warn("HTTP takes no connection for now", {{"cause", failure.message()}});
+    log_.Warn("HTTP cannot take a connection, trying again", {{"cause", failure.message()}});
     accept_timer_.expires_after(kAcceptRetry);
     accept_timer_.async_wait([this](const error_code& cancelled) {
       if (!cancelled && acceptor_.is_open()) Accept();

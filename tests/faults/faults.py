@@ -78,7 +78,7 @@ class FaultTest(HostTest):
 
     def wait_progress(self) -> None:
         before = self.applied(self.function, self.topic)
-        self.feed_until(lambda: all(now > was for now, was in zip(
+        self.feed_until(lambda: all(after > was for after, was in zip(
             self.applied(self.function, self.topic), before)), "every task goes on")
 
     def hit(self, fault: str, times: int = 1) -> None:
