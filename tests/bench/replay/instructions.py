@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 
 BASELINE = Path(__file__).parent / "baseline.json"
-# Two sizes: what start-up costs is in both and drops out of the difference. Every key has been
-# seen once, and every buffer has grown, before the first of them ends.
+# Two sizes: what start-up costs is in both and drops out of the difference. Nearly every key has
+# been seen, and every buffer has grown, before the first of them ends.
 SIZES = (100_000, 200_000)
 MODES = {"at_least_once": [], "exactly_once": ["--exactly-once"]}
 TOLERANCE = 0.03

@@ -26,7 +26,8 @@ T Value(Result<T> result) {
   return *std::move(result);
 }
 
-class Silent final : public lane::LaneObserver {
+// Nothing is to be told: every event is done, no task changes.
+class Strict final : public lane::LaneObserver {
   void HandlerLogged(uint32_t, std::string_view text, const std::string& at) override {
     throw std::runtime_error(at + ": " + std::string(text));
   }
@@ -90,7 +91,7 @@ void Replay(const Arguments& arguments) {
   ReplayedOutputs sink;
   ReplayedTransactions transactions;
   ReplayedGroup group(kTopic);
-  Silent observer;
+  Strict observer;
   observe::LaneCounters counters;
   uint64_t epochs = 0;
   lane::LanePorts ports{.records = &records,
