@@ -12,7 +12,8 @@ from .errors import StackError
 from .kafka_wire import Connection, Reader, Writer, stored_records
 
 FETCH, LIST_OFFSETS, METADATA, OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR = 1, 2, 3, 8, 9, 10
-DESCRIBE_GROUPS, CREATE_TOPICS, DELETE_RECORDS, CREATE_PARTITIONS = 15, 19, 21, 37
+DESCRIBE_GROUPS, CREATE_TOPICS, DELETE_TOPICS, DELETE_RECORDS = 15, 19, 20, 21
+CREATE_PARTITIONS = 37
 
 NO_ERROR, NOT_LEADER, COORDINATOR_LOADING, COORDINATOR_UNAVAILABLE = 0, 6, 14, 15
 NOT_COORDINATOR, TOPIC_EXISTS = 16, 36
@@ -23,6 +24,7 @@ RETRY_INTERVAL_S = 0.05
 FETCH_BYTES_MAX = 8 << 20
 FIRST_WINDOW_RECORDS = 2000
 EARLIEST, LATEST = -2, -1
+READ_UNCOMMITTED, READ_COMMITTED = 0, 1
 GROUP_COORDINATOR, TRANSACTION_COORDINATOR = 0, 1
 OFFSETS_TOPIC = "__consumer_offsets"
 GROUP_METADATA_KEY_VERSION = 2
@@ -78,9 +80,15 @@ class KafkaAdmin:
         for kind in (GROUP_COORDINATOR, TRANSACTION_COORDINATOR):
             self._find_coordinator("stack-readiness", kind)
 
-    def end_offsets(self, topic: str) -> dict[int, int]:
-        """Per partition the offset that the next record gets."""
-        return self._retry(lambda: self._list_offsets(self.metadata(), topic, LATEST))
+    def end_offsets(self, topic: str, committed: bool = False) -> dict[int, int]:
+        """Per partition the offset that the next record gets; `committed`: the first offset that
+        readers of committed records do not get to, because a transaction there is open."""
+        isolation = READ_COMMITTED if committed else READ_UNCOMMITTED
+        return self._retry(lambda: self._list_offsets(self.metadata(), topic, LATEST, isolation))
+
+    def delete_topic(self, name: str) -> None:
+        with self._connect(next(iter(self.metadata().brokers.values()))) as broker:
+            _delete_topic(broker, name)
 
     def describe_group(self, group: str) -> dict:
         """State, members and committed offsets of a classic group; see README.md for the form."""
@@ -143,7 +151,8 @@ class KafkaAdmin:
                 searched_from, window = first, window * 8
         return None
 
-    def _list_offsets(self, metadata: Metadata, topic: str, which: int) -> dict[int, int]:
+    def _list_offsets(self, metadata: Metadata, topic: str, which: int,
+                      isolation: int = READ_UNCOMMITTED) -> dict[int, int]:
         if topic not in metadata.topics:
             raise StackError(f"topic {topic} does not exist; make it with `stack topic`")
         by_leader: dict[int, list[int]] = {}
@@ -154,7 +163,7 @@ class KafkaAdmin:
             if leader not in metadata.brokers:
                 raise PassingError(f"topic {topic} has partitions without a leader: {partitions}")
             with self._connect(metadata.brokers[leader]) as broker:
-                offsets.update(_list_offsets(broker, topic, partitions, which))
+                offsets.update(_list_offsets(broker, topic, partitions, which, isolation))
         return dict(sorted(offsets.items()))
 
     def _find_coordinator(self, key: str, kind: int) -> tuple[str, int]:
@@ -222,6 +231,13 @@ def _create_topic(broker: Connection, name: str, partitions: int) -> None:
     error, reason = reply.int16(), reply.string()
     if error not in (NO_ERROR, TOPIC_EXISTS):
         raise StackError(f"Kafka refuses topic {name}: {reason or f'error {error}'}")
+
+
+def _delete_topic(broker: Connection, name: str) -> None:
+    body = Writer().int32(1).string(name).int32(int(CALL_TIMEOUT_S * 1000))
+    reply = broker.call(DELETE_TOPICS, 1, body)
+    reply.int32()
+    reply.array(lambda r: (r.string(), _check(r.int16(), f"deleting topic {name}")))
 
 
 def _describe_group(coordinator: Connection, group: str) -> tuple[str, list[dict]]:
@@ -300,9 +316,9 @@ def _create_partitions(broker: Connection, name: str, partitions: int) -> None:
                            r.string()))
 
 
-def _list_offsets(broker: Connection, topic: str, partitions: list[int],
-                  which: int) -> dict[int, int]:
-    body = Writer().int32(-1).int8(0).int32(1).string(topic).int32(len(partitions))
+def _list_offsets(broker: Connection, topic: str, partitions: list[int], which: int,
+                  isolation: int) -> dict[int, int]:
+    body = Writer().int32(-1).int8(isolation).int32(1).string(topic).int32(len(partitions))
     for partition in partitions:
         body.int32(partition).int64(which)
     reply = broker.call(LIST_OFFSETS, 2, body)
