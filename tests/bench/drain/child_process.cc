@@ -13,7 +13,7 @@
 #include <sstream>
 #include <thread>
 
-#include "check.h"
+#include "bench/kafka/check.h"
 
 namespace millrace::drain {
 namespace {
@@ -52,12 +52,12 @@ ChildProcess::ChildProcess(const std::vector<std::string>& words, const std::str
   for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   int ends[2];
-  Require(pipe2(ends, O_CLOEXEC) == 0, "cannot make a pipe");
+  bench::Require(pipe2(ends, O_CLOEXEC) == 0, "cannot make a pipe");
   pid_ = fork();
   if (pid_ == 0) Become(argv.data(), ends[1], log.c_str());
   close(ends[1]);
   stdout_ = ends[0];
-  Require(pid_ > 0, "cannot start " + name_);
+  bench::Require(pid_ > 0, "cannot start " + name_);
 }
 
 ChildProcess::~ChildProcess() {
@@ -77,13 +77,13 @@ std::string ChildProcess::ReadLine(std::chrono::milliseconds patience) {
       unread_.erase(0, end + 1);
       return line;
     }
-    EndIfInterrupted();
-    Require(Steady::now() < until, name_ + " printed nothing in time");
+    bench::EndIfInterrupted();
+    bench::Require(Steady::now() < until, name_ + " printed nothing in time");
     pollfd waiting{.fd = stdout_, .events = POLLIN, .revents = 0};
     if (poll(&waiting, 1, static_cast<int>(kLookEvery.count())) <= 0) continue;
     char buffer[1024];
     const ssize_t bytes = read(stdout_, buffer, sizeof(buffer));
-    Require(bytes > 0, name_ + " ended before it printed what was expected");
+    bench::Require(bytes > 0, name_ + " ended before it printed what was expected");
     unread_.append(buffer, static_cast<size_t>(bytes));
   }
 }
@@ -110,14 +110,14 @@ bool ChildProcess::Reap(int flags) {
 }
 
 void ChildProcess::RequireRunning() {
-  Require(!Reap(WNOHANG), name_ + " ended with exit code " + std::to_string(ended_.code));
+  bench::Require(!Reap(WNOHANG), name_ + " ended with exit code " + std::to_string(ended_.code));
 }
 
 Ended ChildProcess::Stop(std::chrono::milliseconds patience) {
   if (pid_ > 0) kill(pid_, SIGTERM);
   const auto until = Steady::now() + patience;
   while (!Reap(WNOHANG)) {
-    Require(Steady::now() < until, name_ + " does not stop");
+    bench::Require(Steady::now() < until, name_ + " does not stop");
     std::this_thread::sleep_for(kLookEvery);
   }
   return ended_;
@@ -133,7 +133,7 @@ double ChildProcess::cpu_seconds() const {
   std::string text;
   std::getline(file, text);
   const size_t name_end = text.rfind(')');
-  Require(name_end != std::string::npos, "cannot read the CPU time of " + name_);
+  bench::Require(name_end != std::string::npos, "cannot read the CPU time of " + name_);
   std::istringstream fields(text.substr(name_end + 1));
   std::string skipped;
   for (int i = 0; i < kUserTicksField; ++i) fields >> skipped;

@@ -9,12 +9,12 @@
 #include <optional>
 #include <thread>
 
-#include "check.h"
+#include "bench/kafka/check.h"
+#include "bench/kafka/topics.h"
 #include "child_process.h"
 #include "http/client.h"
 #include "http/endpoint.h"
 #include "store.h"
-#include "topics.h"
 
 namespace millrace::drain {
 namespace {
@@ -64,7 +64,7 @@ class Run {
   ~Run() { CleanUp(); }
 
   HostRun Measure() {
-    CreateTopic(spec_.kafka, output_, input_.spec.partitions);
+    bench::CreateTopic(spec_.kafka, output_, input_.spec.partitions);
     WriteConfig();
     const int64_t memory_before = store_.MemoryBytes();
     const auto started = Steady::now();
@@ -73,7 +73,7 @@ class Run {
         log());
     const std::string line = host_->ReadLine(kStartPatience);
     const auto server = http::ParseEndpoint(line.substr(line.find('=') + 1));
-    Require(server.has_value(), "the host printed " + line);
+    bench::Require(server.has_value(), "the host printed " + line);
     server_ = *server;
     const int64_t before_window = AwaitFirstRecord(started);
     HostRun run{.startup_s = SecondsSince(started)};
@@ -117,7 +117,7 @@ class Run {
                          spec_.settings.function),
                     "    ");
     file.close();
-    Require(!file.fail(), "cannot write " + folder_ + "/drain.yaml");
+    bench::Require(!file.fail(), "cannot write " + folder_ + "/drain.yaml");
   }
 
   // 0 while the host does not tell it.
@@ -136,9 +136,9 @@ class Run {
     for (;;) {
       const int64_t ingested = Ingested();
       if (ingested > 0) return ingested;
-      EndIfInterrupted();
+      bench::EndIfInterrupted();
       host_->RequireRunning();
-      Require(Steady::now() - started < kStartPatience, "the host ingests nothing");
+      bench::Require(Steady::now() - started < kStartPatience, "the host ingests nothing");
       std::this_thread::sleep_for(kScrapeEvery);
     }
   }
@@ -153,7 +153,7 @@ class Run {
     const double host_used = host_->cpu_seconds() - host_cpu;
     const double store_used = store_.CpuSeconds() - store_cpu;
     const auto records = static_cast<double>(input_.spec.records - before);
-    Require(records > 0, "the host was done before it was looked at; take more --records");
+    bench::Require(records > 0, "the host was done before it was looked at; take more --records");
     run->records_per_s = records / run->seconds;
     run->cpu_s_per_million_host = host_used / records * 1e6;
     run->cpu_s_per_million_store = store_used / records * 1e6;
@@ -165,25 +165,25 @@ class Run {
     auto moved = Steady::now();
     while (applied < input_.spec.records) {
       std::this_thread::sleep_for(kLookEvery);
-      EndIfInterrupted();
+      bench::EndIfInterrupted();
       host_->RequireRunning();
       const int64_t now = store_.Applied(tasks_, input_.spec.topic);
       if (now != applied) moved = Steady::now();
       applied = now;
-      Require(Steady::now() - moved < kStallPatience,
-              "the host stands still at " + std::to_string(applied) + " of " +
-                  std::to_string(input_.spec.records) + " records applied");
+      bench::Require(Steady::now() - moved < kStallPatience,
+                     "the host stands still at " + std::to_string(applied) + " of " +
+                         std::to_string(input_.spec.records) + " records applied");
     }
   }
 
   // At least once, what is applied is published.
   void AwaitAllPublished() {
     const auto began = Steady::now();
-    while (Committed(spec_.kafka, group(), input_.spec.topic, input_.spec.partitions) <
+    while (bench::Committed(spec_.kafka, group(), input_.spec.topic, input_.spec.partitions) <
            input_.spec.records) {
       host_->RequireRunning();
-      Require(Steady::now() - began < kStallPatience,
-              "not everything that is applied is published");
+      bench::Require(Steady::now() - began < kStallPatience,
+                     "not everything that is applied is published");
     }
   }
 
@@ -192,19 +192,19 @@ class Run {
     const Ended ended = host_->Stop(kStopPatience);
     run->stop_s = SecondsSince(began);
     run->cpu_s_host_total = ended.cpu_seconds;
-    Require(ended.code == 0, "the host ended with exit code " + std::to_string(ended.code));
+    bench::Require(ended.code == 0, "the host ended with exit code " + std::to_string(ended.code));
   }
 
   void Verify(HostRun* run) {
     const auto expect = [](const char* what, int64_t is, int64_t should) {
-      Require(is == should,
-              std::string(what) + " is " + std::to_string(is) + ", not " + std::to_string(should));
+      bench::Require(is == should, std::string(what) + " is " + std::to_string(is) + ", not " +
+                                       std::to_string(should));
     };
     const Totals totals = store_.SumTotals(tasks_);
     expect("the number of keys in the store", totals.keys, input_.keys_used);
     expect("the sum of the counts in the store", totals.count, input_.spec.records);
     expect("the sum of the sums in the store", totals.sum, input_.amount_sum);
-    run->outputs = CountRecords(spec_.kafka, output_, input_.spec.partitions);
+    run->outputs = bench::CountRecords(spec_.kafka, output_, input_.spec.partitions);
     expect("the number of outputs", run->outputs, input_.spec.records);
   }
 
@@ -212,8 +212,8 @@ class Run {
     host_.reset();
     try {
       store_.Remove(tasks_);
-      DeleteTopic(spec_.kafka, output_);
-      DeleteGroup(spec_.kafka, group());
+      bench::DeleteTopic(spec_.kafka, output_);
+      bench::DeleteGroup(spec_.kafka, group());
     } catch (const std::exception& error) {
       std::fprintf(stderr, "drain: cleaning up after %s: %s\n", spec_.name.c_str(), error.what());
     }

@@ -6,6 +6,8 @@
 
 namespace millrace::drain {
 
+inline constexpr int64_t kInputRecordBytes = 100;  // key and value together
+
 struct InputSpec {
   std::string topic;
   int partitions = 4;
@@ -14,7 +16,7 @@ struct InputSpec {
   uint64_t seed = 1;
 };
 
-// A topic filled with records of 100 bytes, key and value together.
+// A topic filled with such records.
 struct Input {
   InputSpec spec;
   int64_t amount_sum = 0;  // of all records; what the totals must add up to

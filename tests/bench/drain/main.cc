@@ -10,13 +10,13 @@
 #include <string>
 #include <vector>
 
-#include "bare_consumer.h"
-#include "check.h"
+#include "bench/kafka/bare_consumer.h"
+#include "bench/kafka/check.h"
+#include "bench/kafka/topics.h"
 #include "host_run.h"
 #include "input.h"
 #include "report.h"
 #include "services.h"
-#include "topics.h"
 
 namespace millrace::drain {
 namespace {
@@ -45,7 +45,7 @@ class Inputs {
   ~Inputs() {
     for (const std::string& topic : topics_) {
       try {
-        DeleteTopic(bootstrap_, topic);
+        bench::DeleteTopic(bootstrap_, topic);
       } catch (const std::exception& error) {
         std::cerr << "drain: removing " << topic << ": " << error.what() << "\n";
       }
@@ -104,10 +104,15 @@ class Hosts {
 boost::json::object RunRounds(const Arguments& arguments, const Services& services, Hosts* hosts) {
   Inputs inputs(services.kafka(), arguments.input);
   const Input input = inputs.Make(arguments.input.records);
+  const bench::BareSpec bare{.bootstrap = services.kafka(),
+                             .topic = input.spec.topic,
+                             .partitions = input.spec.partitions,
+                             .records = input.spec.records,
+                             .bytes = input.spec.records * kInputRecordBytes};
   std::vector<Round> rounds;
   for (int i = 0; i < arguments.runs; ++i) {
-    Round round{.batches = ConsumeInBatches(services.kafka(), input),
-                .poll = ConsumeByPoll(services.kafka(), input),
+    Round round{.batches = bench::ConsumeInBatches(bare),
+                .poll = bench::ConsumeByPoll(bare),
                 .direct = hosts->Measure(input)};
     if (arguments.redis_delay_ms > 0) round.delayed = hosts->MeasureDelayed(input);
     if (arguments.exactly_once) round.exactly_once = hosts->Measure(input, true);
@@ -197,7 +202,7 @@ int main(int argc, char** argv) {
     millrace::drain::AddOptions(&app, &arguments);
     millrace::drain::AddSettings(&app, &arguments.settings);
     app.parse(argc, argv);
-    millrace::drain::HoldSignals();
+    millrace::bench::HoldSignals();
     millrace::drain::Run(arguments);
     return 0;
   } catch (const CLI::ParseError& error) {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "bare_consumer.h"
+#include "bench/kafka/bare_consumer.h"
 #include "host_run.h"
 #include "input.h"
 
@@ -15,8 +15,8 @@ namespace millrace::drain {
 
 // What was measured one right after the other, so that the ratios hold on a busy machine.
 struct Round {
-  BareRun batches;
-  BareRun poll;
+  bench::BareRun batches;
+  bench::BareRun poll;
   HostRun direct;
   std::optional<HostRun> delayed = {};       // with every reply of Redis later
   std::optional<HostRun> exactly_once = {};  // under that delivery mode

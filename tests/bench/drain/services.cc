@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <sstream>
 
-#include "check.h"
+#include "bench/kafka/check.h"
 #include "store.h"
 
 namespace millrace::drain {
@@ -25,7 +25,7 @@ std::string Environment(const char* name) {
 std::string Output(const std::vector<std::string>& words) {
   ChildProcess child(words, "");
   const std::string all = child.ReadAll();
-  Require(child.Wait().code == 0, words[0] + " " + words[1] + " failed");
+  bench::Require(child.Wait().code == 0, words[0] + " " + words[1] + " failed");
   return all;
 }
 
@@ -41,7 +41,7 @@ Programs FindPrograms() {
 
 ScratchFolder::ScratchFolder() {
   std::string path = fs::temp_directory_path() / "millrace-drain-XXXXXX";
-  Require(mkdtemp(path.data()) != nullptr, "cannot make the folder " + path);
+  bench::Require(mkdtemp(path.data()) != nullptr, "cannot make the folder " + path);
   path_ = path;
 }
 
@@ -60,7 +60,7 @@ Services::Services(const Programs& programs, const std::string& folder)
     if (line.starts_with("KAFKA=")) kafka_ = line.substr(6);
     if (line.starts_with("REDIS=")) redis_ = line.substr(6);
   }
-  Require(!kafka_.empty() && !redis_.empty(), stack_ + " up named no services");
+  bench::Require(!kafka_.empty() && !redis_.empty(), stack_ + " up named no services");
 }
 
 Services::~Services() {
@@ -81,7 +81,7 @@ DelayedRedis::DelayedRedis(const Programs& programs, const std::string& redis_ur
                                std::to_string(delay_ms)},
       "");
   const std::string line = proxy_->ReadLine(kProxyPatience);
-  Require(line.starts_with("PORT="), "delay_proxy printed " + line);
+  bench::Require(line.starts_with("PORT="), "delay_proxy printed " + line);
   url_ = "redis://127.0.0.1:" + line.substr(5) + "/" + std::to_string(address.database);
 }
 

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <regex>
 
-#include "check.h"
+#include "bench/kafka/check.h"
 
 namespace millrace::drain {
 namespace {
@@ -22,8 +22,8 @@ void FreeReply(redisReply* reply) { freeReplyObject(reply); }
 RedisAddress ParseRedisUrl(const std::string& url) {
   const std::regex form("redis://([^:/@]+):([0-9]+)(/([0-9]*))?");
   std::smatch parts;
-  Require(std::regex_match(url, parts, form),
-          "REDIS must be redis://host:port/database, without a password");
+  bench::Require(std::regex_match(url, parts, form),
+                 "REDIS must be redis://host:port/database, without a password");
   return {.host = parts[1],
           .port = std::atoi(parts.str(2).c_str()),
           .database = std::atoi(parts.str(4).c_str())};
@@ -32,7 +32,7 @@ RedisAddress ParseRedisUrl(const std::string& url) {
 Store::Store(const std::string& url) : context_(nullptr, redisFree) {
   const RedisAddress address = ParseRedisUrl(url);
   context_.reset(redisConnect(address.host.c_str(), address.port));
-  Require(context_ && context_->err == 0, "cannot connect to " + url);
+  bench::Require(context_ && context_->err == 0, "cannot connect to " + url);
   Command({"SELECT", std::to_string(address.database)});
 }
 
@@ -48,9 +48,9 @@ Store::Reply Store::Command(const std::vector<std::string>& words) {
   Reply reply(static_cast<redisReply*>(redisCommandArgv(
                   context_.get(), static_cast<int>(argv.size()), argv.data(), sizes.data())),
               FreeReply);
-  Require(reply != nullptr, "Redis does not answer " + words[0]);
-  Require(reply->type != REDIS_REPLY_ERROR,
-          "Redis refuses " + words[0] + ": " + (reply->str ? reply->str : ""));
+  bench::Require(reply != nullptr, "Redis does not answer " + words[0]);
+  bench::Require(reply->type != REDIS_REPLY_ERROR,
+                 "Redis refuses " + words[0] + ": " + (reply->str ? reply->str : ""));
   return reply;
 }
 
@@ -58,7 +58,7 @@ double Store::InfoNumber(const std::string& section, const std::string& field) {
   const Reply reply = Command({"INFO", section});
   const std::string text(reply->str, reply->len);
   const size_t at = text.find("\n" + field + ":");
-  Require(at != std::string::npos, "Redis tells no " + field);
+  bench::Require(at != std::string::npos, "Redis tells no " + field);
   return std::strtod(text.c_str() + at + field.size() + 2, nullptr);
 }
 
@@ -92,7 +92,8 @@ Totals Store::SumTotals(const std::vector<std::string>& tasks) {
       const redisReply& entries = *page->element[1];
       for (size_t i = 1; i < entries.elements; i += 2) {
         int64_t total[2];
-        Require(entries.element[i]->len == sizeof(total), "a stored total is not 16 bytes long");
+        bench::Require(entries.element[i]->len == sizeof(total),
+                       "a stored total is not 16 bytes long");
         std::memcpy(total, entries.element[i]->str, sizeof(total));
         all.keys += 1;
         all.count += total[0];

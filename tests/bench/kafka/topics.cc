@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "topics.h"
+#include "bench/kafka/topics.h"
 
 #include <algorithm>
+#include <chrono>
+#include <functional>
+#include <thread>
 
-#include "clients.h"
+#include "bench/kafka/clients.h"
 
-namespace millrace::drain {
+namespace millrace::bench {
 namespace {
+
+constexpr std::chrono::seconds kAppearPatience{15};
+constexpr std::chrono::milliseconds kLookEvery{20};
 
 using NewTopicPtr =
     std::unique_ptr<rd_kafka_NewTopic_t, kafka::DestroyWith<rd_kafka_NewTopic_destroy>>;
@@ -39,6 +45,24 @@ void RequireDone(rd_kafka_resp_err_t error, const std::string& what) {
   Require(error == RD_KAFKA_RESP_ERR_NO_ERROR, what + ": " + rd_kafka_err2str(error));
 }
 
+// What a partition that was just made answers for a moment.
+bool IsUnled(rd_kafka_resp_err_t error) {
+  return error == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+         error == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+         error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+         error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+}
+
+// Until `done` says so.
+void Repeat(const std::function<bool()>& done, const std::string& what) {
+  const auto until = std::chrono::steady_clock::now() + kAppearPatience;
+  while (!done()) {
+    EndIfInterrupted();
+    Require(std::chrono::steady_clock::now() < until, "waited in vain for " + what);
+    std::this_thread::sleep_for(kLookEvery);
+  }
+}
+
 }  // namespace
 
 void CreateTopic(const std::string& bootstrap, const std::string& topic, int partitions) {
@@ -58,9 +82,62 @@ void CreateTopic(const std::string& bootstrap, const std::string& topic, int par
   RequireDone(rd_kafka_topic_result_error(results[0]), "making " + topic);
 }
 
+std::optional<int> PartitionCount(const std::string& bootstrap, const std::string& topic) {
+  const ClientPtr client = NewClient(RD_KAFKA_PRODUCER, bootstrap, {});
+  const rd_kafka_metadata_t* all = nullptr;
+  const auto error = rd_kafka_metadata(client.get(), 1, nullptr, &all, kBrokerTimeoutMs);
+  const kafka::MetadataPtr owner(all);
+  RequireDone(error, "looking for " + topic + " on " + bootstrap);
+  for (int i = 0; i < all->topic_cnt; ++i) {
+    if (topic != all->topics[i].topic) continue;
+    if (IsUnled(all->topics[i].err)) return std::nullopt;
+    RequireDone(all->topics[i].err, "looking at " + topic);
+    return all->topics[i].partition_cnt;
+  }
+  return std::nullopt;
+}
+
+void EnsureTopic(const std::string& bootstrap, const std::string& topic, int partitions) {
+  const std::optional<int> there = PartitionCount(bootstrap, topic);
+  if (!there) {
+    CreateTopic(bootstrap, topic, partitions);
+    Repeat([&] { return PartitionCount(bootstrap, topic) == partitions; }, topic + " to appear");
+    Retained(bootstrap, topic);  // every partition is led
+    return;
+  }
+  Require(*there == partitions, topic + " is there with " + std::to_string(*there) +
+                                    " partitions, not " + std::to_string(partitions) +
+                                    "; take another topic or this --partitions");
+}
+
+std::vector<OffsetRange> Retained(const std::string& bootstrap, const std::string& topic) {
+  const std::optional<int> partitions = PartitionCount(bootstrap, topic);
+  Require(partitions.has_value(), "there is no topic " + topic + " on " + bootstrap);
+  const ClientPtr client =
+      NewClient(RD_KAFKA_CONSUMER, bootstrap, {{"isolation.level", "read_uncommitted"}});
+  std::vector<OffsetRange> ranges(static_cast<size_t>(*partitions));
+  for (int i = 0; i < *partitions; ++i) {
+    OffsetRange& range = ranges[static_cast<size_t>(i)];
+    const auto look = [&] {
+      const auto error = rd_kafka_query_watermark_offsets(
+          client.get(), topic.c_str(), i, &range.begin, &range.end, kBrokerTimeoutMs);
+      if (!IsUnled(error)) RequireDone(error, "looking at the ends of " + topic);
+      return error == RD_KAFKA_RESP_ERR_NO_ERROR;
+    };
+    Repeat(look, "a leader of " + topic + "/" + std::to_string(i));
+  }
+  return ranges;
+}
+
+int64_t CountOffsets(const std::vector<OffsetRange>& ranges) {
+  int64_t count = 0;
+  for (const OffsetRange& range : ranges) count += range.end - range.begin;
+  return count;
+}
+
 int64_t CountRecords(const std::string& bootstrap, const std::string& topic, int partitions) {
   const ClientPtr client = NewClient(RD_KAFKA_CONSUMER, bootstrap,
-                                     {{"group.id", "drain-count"},
+                                     {{"group.id", "bench-count"},
                                       {"enable.auto.commit", "false"},
                                       {"isolation.level", "read_committed"},
                                       {"enable.partition.eof", "true"}});
@@ -85,9 +162,8 @@ int64_t CountRecords(const std::string& bootstrap, const std::string& topic, int
 
 int64_t Committed(const std::string& bootstrap, const std::string& group, const std::string& topic,
                   int partitions) {
-  const ClientPtr client =
-      NewClient(RD_KAFKA_CONSUMER, bootstrap,
-                {{"group.id", group.c_str()}, {"isolation.level", "read_committed"}});
+  const ClientPtr client = NewClient(RD_KAFKA_CONSUMER, bootstrap,
+                                     {{"group.id", group}, {"isolation.level", "read_committed"}});
   const kafka::PartitionListPtr all = EveryPartition(topic, partitions, RD_KAFKA_OFFSET_INVALID);
   RequireDone(rd_kafka_committed(client.get(), all.get(), kBrokerTimeoutMs),
               "reading the offsets of " + group);
@@ -114,4 +190,4 @@ void DeleteGroup(const std::string& bootstrap, const std::string& group) {
   });
 }
 
-}  // namespace millrace::drain
+}  // namespace millrace::bench

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bench/kafka/clients.h"
+
+namespace millrace::load {
+
+// What the host's producers are set to, both of them.
+bench::Settings HostProducerSettings();
+
+// The offsets behind what was sent, by partition of the input. A value.
+class Offsets {
+ public:
+  Offsets(std::string topic, int partitions)
+      : topic_(std::move(topic)), next_(static_cast<size_t>(partitions), -1) {}
+
+  void Set(int32_t partition, int64_t next) { next_[static_cast<size_t>(partition)] = next; }
+  kafka::PartitionListPtr List() const;  // without partitions of which nothing was sent
+  bool operator==(const Offsets&) const = default;
+
+ private:
+  std::string topic_;
+  std::vector<int64_t> next_;
+};
+
+// Hands records to a producer of one topic. Belongs to one thread; throws on failure.
+class OutputTopic {
+ public:
+  OutputTopic(rd_kafka_t* producer, std::string name);
+
+  // Copies key and value; waits for room as the host's lane does.
+  void Send(int32_t partition, rd_kafka_message_t* const* records, size_t count);
+  const std::string& name() const { return name_; }
+
+ private:
+  void AwaitRoom(const rd_kafka_message_t& like) const;
+
+  rd_kafka_t* producer_;
+  std::string name_;
+  kafka::TopicPtr topic_;
+  std::vector<rd_kafka_message_t> messages_;
+};
+
+}  // namespace millrace::load
