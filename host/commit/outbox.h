@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "commit/packed.h"
 #include "model/record.h"
 #include "model/task.h"
 
@@ -44,11 +45,10 @@ using PublicationPtr = std::shared_ptr<const Publication>;
 //           k, k × text source, outputs, outputs × record
 //   record  topic, partition, ±timestamp, source, ±offset, index, bytes key, bytes value,
 //           headers, headers × (bytes name, bytes value)
-//   text    size, bytes            bytes   size + 1 (0: null), bytes
 //
-// Numbers are unsigned LEB128 (as DWARF and protobuf have them); with ±, the zigzag form of the
-// difference to the record before, the first to 0. Topics are names, because a later configuration
-// may number its outputs otherwise.
+// Numbers, text and bytes as commit/packed.h has them; with ±, the zigzag form of the difference to
+// the record before, the first to 0. Topics are names, because a later configuration may number its
+// outputs otherwise.
 class OutboxWriter {
  public:
   // `topics`: of the function's outputs, by output index. `sources`: of the ids, by index. Both
@@ -76,7 +76,7 @@ class OutboxWriter {
 class OutboxReader {
  public:
   explicit OutboxReader(Slice packed);  // `packed` outlives the reader
-  bool damaged() const { return damaged_; }
+  bool damaged() const { return in_.damaged(); }
   const Offsets& applied() const { return applied_; }
   const std::vector<std::string>& topics() const { return topics_; }
   uint64_t outputs() const { return outputs_; }
@@ -86,18 +86,9 @@ class OutboxReader {
   Slice Id();
 
  private:
-  uint64_t ReadNumber();
-  template <class Number>
-  Number ReadUpTo(uint64_t max);
   int64_t ReadSum(int64_t before);
-  std::vector<std::string> ReadTexts();
-  Slice ReadText() { return Take(ReadNumber()); }
-  Slice ReadBytes();
-  Slice Take(uint64_t size);
 
-  Slice packed_;
-  size_t at_ = 0;
-  bool damaged_ = false;
+  Unpacker in_;
   Offsets applied_;
   std::vector<std::string> topics_;
   std::vector<std::string> sources_;
