@@ -7,6 +7,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -26,9 +27,12 @@ struct Unit {
   PublicationPtr publication;        // its outputs, if they are published after it is applied
   std::vector<SeenOutput> seen;
   std::vector<WriteOp> writes;
-  Arena bytes;  // of the writes
+  Arena bytes;                         // of the writes
+  std::string redo;                    // packed writes that are made later; empty: none
+  std::vector<uint64_t> redo_trimmed;  // entries of it that this unit makes superfluous
   Ticket ticket;
   uint64_t events = 0;
+  uint64_t effects = 0;  // cells that its events changed
   SteadyTime opened;
   bool sent = false;
 
@@ -105,7 +109,9 @@ class CommitChain {
                           .publication = unit.publication.get(),
                           .published_seq = published_seq_,
                           .trimmed = trimmed_,
-                          .seen = unit.seen});
+                          .seen = unit.seen,
+                          .redo = unit.redo,
+                          .redo_trimmed = unit.redo_trimmed});
       trimmed_.clear();
       unit.sent = true;
       ++sent_;
@@ -179,9 +185,12 @@ class CommitChain {
     unit->seen.clear();
     unit->writes.clear();
     unit->bytes.Clear();
+    unit->redo.clear();
+    unit->redo_trimmed.clear();
     unit->ticket = {};
     unit->publication.reset();
     unit->events = 0;
+    unit->effects = 0;
     unit->sent = false;
     return unit;
   }

@@ -6,11 +6,13 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "base/slice.h"
 #include "commit/outbox.h"
+#include "commit/redo.h"
 #include "model/task.h"
 
 namespace millrace::commit {
@@ -35,6 +37,7 @@ struct Acquired {
   // no longer in the outbox. 0 = none.
   uint64_t published_seq = 0;
   std::vector<Publication> outbox = {};  // by seq
+  std::vector<RedoEntry> redo = {};      // by seq; commit/redo.h says what it means for the cells
   std::vector<SeenOutput> seen = {};     // by topic and source
 };
 
@@ -44,8 +47,8 @@ struct AcquireReply {
   Result<Acquired> result = Acquired{};  // kFatal: refused, with both values in the message
 };
 
-// One write of a unit. Absolute values only, at most one per cell of state in a unit, but for an
-// kEraseMap, which comes before the kPutFields of the same map.
+// One write of a unit to the store's own cells. Absolute values only, at most one per cell of state
+// in a unit, but for an kEraseMap, which comes before the kPutFields of the same map.
 struct WriteOp {
   enum class Kind : uint8_t { kPutValue, kEraseValue, kPutField, kEraseField, kEraseMap };
   Kind kind = Kind::kPutValue;
@@ -62,10 +65,12 @@ struct CommitRequest {
   uint64_t seq = 0;           // of this unit
   std::span<const TopicOffset> applied = {};
   std::span<const WriteOp> writes = {};
-  const Publication* publication = nullptr;  // appended to the outbox; null: no outputs
-  uint64_t published_seq = 0;                // acknowledged by the broker
-  std::span<const uint64_t> trimmed = {};    // outbox entries up to it, which are dropped
-  std::span<const SeenOutput> seen = {};     // what the unit's events were, where that is kept
+  const Publication* publication = nullptr;     // appended to the outbox; null: no outputs
+  uint64_t published_seq = 0;                   // acknowledged by the broker
+  std::span<const uint64_t> trimmed = {};       // outbox entries up to it, which are dropped
+  std::span<const SeenOutput> seen = {};        // what the unit's events were, where that is kept
+  std::string_view redo = {};                   // the unit's entry; empty: none
+  std::span<const uint64_t> redo_trimmed = {};  // entries whose writes are all in the cells now
 };
 
 enum class CommitResult {

@@ -65,6 +65,25 @@ Found Read(const Task& task, const state::StateDecl& decl, const ReadItem& item,
   return ReadMap(map, state::kWholeMapBytesMax, reply);
 }
 
+// What was left to be made later, laid over the values that were found in the cells.
+void Overlay(const Task& task, std::span<const state::StateDecl> states,
+             std::span<const ReadItem> items, ReadReply* reply) {
+  for (const auto& [seq, packed] : task.redo) {
+    commit::RedoReader reader{Slice(packed)};
+    while (const commit::RedoCell* cell = reader.Next()) {
+      for (size_t i = 0; i < items.size(); ++i) {
+        const state::StateDecl& state = states[items[i].state];
+        if (state.kind != state::StateKind::kValue || items[i].key != cell->key ||
+            state.name != reader.states()[cell->state]) {
+          continue;
+        }
+        reply->found[i] =
+            cell->value.is_null() ? Found{} : FoundValue(std::string(cell->value.view()), reply);
+      }
+    }
+  }
+}
+
 void EraseField(Task* task, const std::string& state, const WriteOp& op) {
   auto& maps = task->maps[state];
   const auto map = maps.find(Text(op.key));
@@ -110,6 +129,7 @@ Result<commit::Acquired> Acquire(const commit::AcquireRequest& request, const st
                             .published_seq = task->published_seq};
   for (const auto& [topic, offset] : task->applied) acquired.applied.push_back({topic, offset});
   for (const auto& [seq, entry] : task->outbox) acquired.outbox.push_back(entry);
+  for (const auto& [seq, packed] : task->redo) acquired.redo.push_back({seq, packed});
   for (const auto& [at, seen] : task->seen) acquired.seen.push_back(seen);
   task->owned = true;
   task->epoch = request.epoch;
@@ -146,6 +166,8 @@ void Commit(const commit::CommitRequest& request, std::span<const state::StateDe
   if (request.publication != nullptr && !request.publication->packed.empty()) {
     task->outbox.insert_or_assign(request.seq, *request.publication);
   }
+  for (const uint64_t seq : request.redo_trimmed) task->redo.erase(seq);
+  if (!request.redo.empty()) task->redo.insert_or_assign(request.seq, std::string(request.redo));
   for (const TopicOffset& at : request.applied) task->applied[at.topic] = at.offset;
   if (request.published_seq > 0) task->published_seq = request.published_seq;
   for (const SeenOutput& seen : request.seen) {
@@ -158,17 +180,20 @@ void Commit(const commit::CommitRequest& request, std::span<const state::StateDe
 
 std::unique_ptr<MemoryStorePort> MemoryStore::Open(std::shared_ptr<MemoryStore> store,
                                                    std::string name_space, std::string function,
-                                                   std::vector<state::StateDecl> states) {
+                                                   std::vector<state::StateDecl> states,
+                                                   state::ReadView view) {
   return std::make_unique<MemoryStorePort>(std::move(store), std::move(name_space),
-                                           std::move(function), std::move(states));
+                                           std::move(function), std::move(states), view);
 }
 
 MemoryStorePort::MemoryStorePort(std::shared_ptr<MemoryStore> store, std::string name_space,
-                                 std::string function, std::vector<state::StateDecl> states)
+                                 std::string function, std::vector<state::StateDecl> states,
+                                 state::ReadView view)
     : store_(std::move(store)),
       name_space_(std::move(name_space)),
       function_(std::move(function)),
-      states_(std::move(states)) {}
+      states_(std::move(states)),
+      view_(view) {}
 
 std::string MemoryStorePort::TaskName(int32_t partition) const {
   return name_space_ + ":" + function_ + ":" + std::to_string(partition);
@@ -186,6 +211,7 @@ ReadReply MemoryStorePort::ReadNow(int32_t partition, std::span<const ReadItem> 
     for (const ReadItem& item : items) {
       reply.found.push_back(Read(task, states_[item.state], item, &reply));
     }
+    if (view_ == state::ReadView::kCommitted) Overlay(task, states_, items, &reply);
     if (task.owned) reply.epoch = reply.bytes.Copy(Slice(task.epoch));
   });
   return reply;

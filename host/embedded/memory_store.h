@@ -25,7 +25,7 @@ class MemoryStore;
 class MemoryStorePort final : public state::StateReader, public commit::CommitStore {
  public:
   MemoryStorePort(std::shared_ptr<MemoryStore> store, std::string name_space, std::string function,
-                  std::vector<state::StateDecl> states);
+                  std::vector<state::StateDecl> states, state::ReadView view);
 
   state::ReadId StartRead(int32_t partition, std::span<const state::ReadItem> items) override;
   bool PollRead(state::ReadReply* reply) override;
@@ -51,6 +51,7 @@ class MemoryStorePort final : public state::StateReader, public commit::CommitSt
   std::string name_space_;
   std::string function_;
   std::vector<state::StateDecl> states_;
+  state::ReadView view_;
   state::ReadId last_read_ = 0;
   std::deque<state::ReadReply> reads_;
   std::deque<commit::AcquireReply> acquires_;
@@ -72,6 +73,7 @@ class MemoryStore {
     std::map<std::string, int64_t> applied;
     uint64_t published_seq = 0;
     std::map<uint64_t, commit::Publication> outbox;                  // by seq
+    std::map<uint64_t, std::string> redo;                            // by seq, packed
     std::map<std::pair<std::string, std::string>, SeenOutput> seen;  // by topic and source
     std::unordered_map<std::string, std::unordered_map<std::string, std::string>> values;
     std::unordered_map<std::string,
@@ -82,7 +84,8 @@ class MemoryStore {
   // The port of one lane of one function.
   static std::unique_ptr<MemoryStorePort> Open(std::shared_ptr<MemoryStore> store,
                                                std::string name_space, std::string function,
-                                               std::vector<state::StateDecl> states);
+                                               std::vector<state::StateDecl> states,
+                                               state::ReadView view = state::ReadView::kOwner);
 
   // Runs `use` on the task of that name while nobody else can.
   template <class Use>

@@ -101,16 +101,18 @@ Error Refusal(const TaskKeys& keys, const commit::AcquireRequest& request, const
                  std::to_string(request.partition_count) +
                  " now: keys have moved between tasks; use another namespace to begin anew");
   }
-  if (differs == "OUTBOX") {
-    return Fatal(what + ": key " + keys.outbox + " holds a " + stored +
+  if (differs == "OUTBOX" || differs == "REDO") {
+    const std::string& key = differs == "REDO" ? keys.redo : keys.outbox;
+    return Fatal(what + ": key " + key + " holds a " + stored +
                  " where a hash belongs: somebody else wrote there");
   }
   if (stored == kRemovedFormat) {
     return Fatal(what + " is being removed by millrace state rebuild, or was, and that ended " +
                  "halfway: run it again, or wait for it");
   }
-  return Fatal(what + " has the layout format \"" + stored + "\"; this host reads format \"" +
-               std::string(kFormat) + "\": run a host that knows it");
+  return Fatal(what + " has the layout format \"" + stored + "\"; this host reads formats \"" +
+               std::string(kFormatWithoutRedo) + "\" and \"" + std::string(kFormat) +
+               "\": run a host that knows it");
 }
 
 // "seen:<topic>:<source>" and "<offset>/<index>".
@@ -158,25 +160,50 @@ bool ParseSeq(std::string_view field, uint64_t* seq) {
   return ParseNumber(field, seq) && *seq > 0 && field.front() != '0';
 }
 
-Status ReadOutbox(const TaskKeys& keys, const std::string& what, Reply entries,
-                  commit::Acquired* acquired) {
-  const auto damaged = [&](const ReplyNode& field, const std::string& how) {
-    return Fatal(what + ": field " + std::string(field.text.view()) + " of key " + keys.outbox +
-                 " " + how);
-  };
-  acquired->outbox.reserve(entries.size() / 2);
+// The entries of a hash by unit, each read by `read`, which says in words what is wrong with one.
+template <class Read>
+Status ReadEntries(const std::string& key, const std::string& what, Reply entries, Read read) {
   for (size_t i = 0; i + 1 < entries.size(); i += 2) {
     uint64_t seq = 0;
-    if (!ParseSeq(entries[i].text.view(), &seq)) {
-      return damaged(entries[i], "is not the number of a unit: somebody else wrote there");
-    }
-    auto entry = commit::Unpack(seq, std::string(entries[i + 1].text.view()));
-    if (!entry) return damaged(entries[i], "is a damaged entry: its outputs cannot be published");
-    acquired->outbox.push_back(*std::move(entry));
+    const bool is_seq = ParseSeq(entries[i].text.view(), &seq);
+    const std::string wrong = is_seq ? read(seq, std::string(entries[i + 1].text.view()))
+                                     : "is not the number of a unit: somebody else wrote there";
+    if (wrong.empty()) continue;
+    return Fatal(what + ": field " + std::string(entries[i].text.view()) + " of key " + key + " " +
+                 wrong);
   }
+  return {};
+}
+
+Status ReadOutbox(const TaskKeys& keys, const std::string& what, Reply entries,
+                  commit::Acquired* acquired) {
+  acquired->outbox.reserve(entries.size() / 2);
+  const Status read =
+      ReadEntries(keys.outbox, what, entries, [&](uint64_t seq, std::string packed) -> std::string {
+        auto entry = commit::Unpack(seq, std::move(packed));
+        if (!entry) return "is a damaged entry: its outputs cannot be published";
+        acquired->outbox.push_back(*std::move(entry));
+        return "";
+      });
   std::sort(acquired->outbox.begin(), acquired->outbox.end(),
             [](const auto& a, const auto& b) { return a.seq < b.seq; });
-  return {};
+  return read;
+}
+
+Status ReadRedo(const TaskKeys& keys, const std::string& what, Reply entries,
+                commit::Acquired* acquired) {
+  acquired->redo.reserve(entries.size() / 2);
+  const Status read =
+      ReadEntries(keys.redo, what, entries, [&](uint64_t seq, std::string packed) -> std::string {
+        if (!commit::IsRedoEntry(Slice(packed))) {
+          return "is a damaged entry: the state that it holds is lost";
+        }
+        acquired->redo.push_back({.seq = seq, .packed = std::move(packed)});
+        return "";
+      });
+  std::sort(acquired->redo.begin(), acquired->redo.end(),
+            [](const auto& a, const auto& b) { return a.seq < b.seq; });
+  return read;
 }
 
 // The elements of the array at `at` of a reply, when it is one of texts.
@@ -193,6 +220,10 @@ bool HasOutputs(const commit::CommitRequest& request) {
 
 size_t OutboxSteps(const commit::CommitRequest& request) {
   return (request.trimmed.empty() ? 0 : 1) + (HasOutputs(request) ? 1 : 0);
+}
+
+size_t RedoSteps(const commit::CommitRequest& request) {
+  return (request.redo_trimmed.empty() ? 0 : 1) + (request.redo.empty() ? 0 : 1);
 }
 
 size_t TaskArguments(const commit::CommitRequest& request) {
@@ -214,12 +245,13 @@ void WriteTask(CommandWriter& writer, const commit::CommitRequest& request) {
 }
 
 // What is trimmed goes first, as erasures of state do.
-void WriteOutbox(CommandWriter& writer, const commit::CommitRequest& request) {
-  if (!request.trimmed.empty()) {
-    writer.Number(-static_cast<int64_t>(request.trimmed.size()));
-    for (const uint64_t seq : request.trimmed) writer.Number(seq);
+void WriteEntries(CommandWriter& writer, std::span<const uint64_t> trimmed, uint64_t seq,
+                  std::string_view packed) {
+  if (!trimmed.empty()) {
+    writer.Number(-static_cast<int64_t>(trimmed.size()));
+    for (const uint64_t entry : trimmed) writer.Number(entry);
   }
-  if (HasOutputs(request)) writer.Number(2).Number(request.seq).Arg(request.publication->packed);
+  if (!packed.empty()) writer.Number(2).Number(seq).Arg(packed);
 }
 
 }  // namespace
@@ -227,9 +259,10 @@ void WriteOutbox(CommandWriter& writer, const commit::CommitRequest& request) {
 void EncodeAcquire(std::string_view script, const TaskKeys& keys,
                    const commit::AcquireRequest& request, OutBuffer* out) {
   CommandWriter writer(out);
-  writer.Begin(10).Arg("EVALSHA").Arg(script).Number(2).Arg(keys.task).Arg(keys.outbox);
+  writer.Begin(12).Arg("EVALSHA").Arg(script).Number(3);
+  writer.Arg(keys.task).Arg(keys.outbox).Arg(keys.redo);
   writer.Arg(request.epoch).Arg(request.owner).Arg(request.group);
-  writer.Number(request.partition_count).Arg(kFormat);
+  writer.Number(request.partition_count).Arg(kFormat).Arg(kFormatWithoutRedo);
 }
 
 Result<commit::Acquired> DecodeAcquire(const TaskKeys& keys, const commit::AcquireRequest& request,
@@ -244,12 +277,14 @@ Result<commit::Acquired> DecodeAcquire(const TaskKeys& keys, const commit::Acqui
   }
   const auto task = TextsAt(reply, 2);
   const auto outbox = task ? TextsAt(reply, 3 + task->size()) : std::nullopt;
-  if (verdict != "OK" || !outbox) {
+  const auto redo = outbox ? TextsAt(reply, 4 + task->size() + outbox->size()) : std::nullopt;
+  if (verdict != "OK" || !redo) {
     return Retriable(what + " could not be acquired: unexpected reply");
   }
   commit::Acquired acquired;
   if (const Status read = ReadTask(what, *task, &acquired); !read) return read.error();
   if (const Status read = ReadOutbox(keys, what, *outbox, &acquired); !read) return read.error();
+  if (const Status read = ReadRedo(keys, what, *redo, &acquired); !read) return read.error();
   return acquired;
 }
 
@@ -277,12 +312,13 @@ const WriteOp& CommitEncoder::FirstOf(const Step& step,
 
 // Of the whole command: EVALSHA, name, key count; keys; epoch, seq, n; a count per step; the rest.
 size_t CommitEncoder::CountArguments(const commit::CommitRequest& request) const {
-  const size_t steps = steps_.size() + OutboxSteps(request);
+  const size_t steps = steps_.size() + OutboxSteps(request) + RedoSteps(request);
   size_t arguments = 3 + 1 + steps + 3 + TaskArguments(request) + steps;
   for (const Step& step : steps_) {
     arguments += static_cast<size_t>(std::abs(ArgumentCount(FirstOf(step, request), step.count)));
   }
-  return arguments + request.trimmed.size() + (HasOutputs(request) ? 2 : 0);
+  return arguments + request.trimmed.size() + (HasOutputs(request) ? 2 : 0) +
+         request.redo_trimmed.size() + (request.redo.empty() ? 0 : 2);
 }
 
 void CommitEncoder::Encode(std::string_view script, const TaskKeys& keys,
@@ -290,9 +326,11 @@ void CommitEncoder::Encode(std::string_view script, const TaskKeys& keys,
   MakeSteps(request.writes);
   CommandWriter writer(out);
   writer.Begin(CountArguments(request)).Arg("EVALSHA").Arg(script);
-  writer.Number(static_cast<int64_t>(1 + steps_.size() + OutboxSteps(request))).Arg(keys.task);
+  const size_t outbox = OutboxSteps(request), redo = RedoSteps(request);
+  writer.Number(static_cast<int64_t>(1 + steps_.size() + outbox + redo)).Arg(keys.task);
   for (const Step& step : steps_) WriteKey(writer, keys, FirstOf(step, request));
-  for (size_t i = 0; i < OutboxSteps(request); ++i) writer.Arg(keys.outbox);
+  for (size_t i = 0; i < outbox; ++i) writer.Arg(keys.outbox);
+  for (size_t i = 0; i < redo; ++i) writer.Arg(keys.redo);
   writer.Arg(*request.epoch).Number(request.expected_seq);
   WriteTask(writer, request);
   for (const Step& step : steps_) {
@@ -301,7 +339,10 @@ void CommitEncoder::Encode(std::string_view script, const TaskKeys& keys,
       WriteCell(writer, request.writes[order_[i]]);
     }
   }
-  WriteOutbox(writer, request);
+  const bool outputs = HasOutputs(request);
+  WriteEntries(writer, request.trimmed, request.seq,
+               outputs ? std::string_view(request.publication->packed) : std::string_view());
+  WriteEntries(writer, request.redo_trimmed, request.seq, request.redo);
 }
 
 bool IsApplied(Reply reply) {

@@ -18,7 +18,7 @@ namespace millrace::redis {
 void EncodeAcquire(std::string_view script, const TaskKeys& keys,
                    const commit::AcquireRequest& request, OutBuffer* out);
 // `what` names the state in messages. An error reply of Redis is retriable; what somebody else
-// wrote into the task's keys is fatal. Each entry of the outbox is checked to its last byte.
+// wrote into the task's keys is fatal. Each entry of outbox and redo is checked to its last byte.
 Result<commit::Acquired> DecodeAcquire(const TaskKeys& keys, const commit::AcquireRequest& request,
                                        const std::string& what, Reply reply);
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "redis/committed_read.h"
+
 namespace millrace::redis {
 namespace {
 
@@ -57,9 +59,14 @@ void Pipeline::SendRead(int32_t partition, std::span<const state::ReadItem> item
     job->reply.status = Retriable(*obstacle);
     return;
   }
-  read_encoder_.Encode(NameOf(session_.script_names(), Script::kReadMaps), keys_.Of(partition),
-                       keys_.states(), items, job, session_.out());
-  for (size_t i = 0; i < job->commands.size(); ++i) Count(Kind::kRead, now);
+  const TaskKeys& keys = keys_.Of(partition);
+  const bool committed = view_ == state::ReadView::kCommitted && !items.empty();
+  if (committed) BeginCommitted(keys, keys_.states(), items, job, session_.out());
+  read_encoder_.Encode(NameOf(session_.script_names(), Script::kReadMaps), keys, keys_.states(),
+                       items, job, session_.out());
+  if (committed) EndCommitted(job, session_.out());
+  const size_t replies = committed ? job->queued : job->commands.size();
+  for (size_t i = 0; i < replies; ++i) Count(Kind::kRead, now);
   if (!job->commands.empty()) waiting_reads_.push_back(job);
 }
 
@@ -162,7 +169,7 @@ Status Pipeline::OnReply(Reply reply) {
 
 void Pipeline::OnReadReply(Reply reply) {
   ReadJob* const job = waiting_reads_.front();
-  DecodeRead(reply, job);
+  job->queued > 0 ? DecodeCommitted(reply, job) : DecodeRead(reply, job);
   if (job->done()) waiting_reads_.pop_front();
 }
 
@@ -194,6 +201,7 @@ void Pipeline::OnLost(const std::string& why) {
   for (ReadJob* job : waiting_reads_) {
     job->reply.status = Retriable(why);
     job->answered = job->commands.size();
+    job->queued = 0;
   }
   for (const commit::AcquireRequest& request : waiting_acquires_) {
     acquires_.push_back(

@@ -25,8 +25,8 @@ inline constexpr size_t kUnsentBytesMax = 256 * 1024 * 1024;
 // to the request that each belongs to. Every request is answered exactly once. No socket.
 class Pipeline final : public ReplySink {
  public:
-  Pipeline(RedisUrl url, SessionTimes times, KeySpace keys)
-      : keys_(std::move(keys)), session_(std::move(url), times, this) {}
+  Pipeline(RedisUrl url, SessionTimes times, KeySpace keys, state::ReadView view)
+      : keys_(std::move(keys)), session_(std::move(url), times, this), view_(view) {}
 
   Session& session() { return session_; }
   const Session& session() const { return session_; }
@@ -65,6 +65,7 @@ class Pipeline final : public ReplySink {
 
   KeySpace keys_;
   Session session_;
+  state::ReadView view_;
   CommitEncoder commit_encoder_;
   ReadEncoder read_encoder_;
   state::ReadId last_read_ = 0;

@@ -146,6 +146,8 @@ void ReadJob::Clear() {
   commands.clear();
   answered = 0;
   cursor.clear();
+  queued = 0;
+  cells.clear();
 }
 
 void ReadEncoder::Encode(std::string_view script, const TaskKeys& keys,

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "redis/out_buffer.h"
@@ -29,8 +31,13 @@ struct ReadJob {
   std::vector<ReadCommand> commands;
   size_t answered = 0;  // of the commands
   std::string cursor;   // of a whole map's pages; "0" = done
+  // Of a read for others than the owner (committed_read.h): replies still to come, EXEC's the last;
+  // the items by state and key; the name of the redo.
+  size_t queued = 0;
+  std::map<std::pair<std::string, std::string>, std::vector<uint32_t>> cells;
+  std::string redo_key;
 
-  bool done() const { return answered == commands.size(); }
+  bool done() const { return queued == 0 && answered == commands.size(); }
   void Clear();
 };
 

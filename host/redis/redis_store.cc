@@ -41,7 +41,7 @@ class RedisStore::Impl {
                  .writable = [this] { Flush(); }}),
         timer_(*io),
         read_buffer_(new char[kReadBytes]),
-        pipeline_(std::move(options.url), options.times, std::move(keys)) {
+        pipeline_(std::move(options.url), options.times, std::move(keys), options.view) {
     Drive();
     Tick();
   }

@@ -23,6 +23,7 @@ struct RedisStoreOptions {
   std::string name_space;
   std::string function;
   std::vector<state::StateDecl> states;
+  state::ReadView view = state::ReadView::kOwner;
   SessionTimes times;
   // Called on the io_context when there is something new to poll, or the connection came or went.
   std::function<void()> on_progress;

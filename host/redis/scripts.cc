@@ -4,29 +4,31 @@
 namespace millrace::redis {
 namespace {
 
-// KEYS: task, outbox. ARGV: epoch, owner, group, partitions, format.
-// Answers {"OK", {former fields and values...}, {seqs and packed entries...}}, or {what differs,
-// the stored one} and writes nothing.
+// KEYS: task, outbox, redo. ARGV: epoch, owner, group, partitions, format, another one to accept.
+// Answers {"OK", {former fields and values...}, {seqs and packed entries of the outbox...}, {of the
+// redo...}}, or {what differs, the stored one} and writes nothing.
 constexpr std::string_view kAcquireText = R"lua(
 local former = redis.call('HGETALL', KEYS[1])
 if #former > 0 then
   local task = {}
   for i = 1, #former, 2 do task[former[i]] = former[i + 1] end
-  if task.format ~= ARGV[5] then return {'FORMAT', task.format or ''} end
+  if task.format ~= ARGV[5] and task.format ~= ARGV[6] then return {'FORMAT', task.format or ''} end
   if task.group ~= ARGV[3] then return {'GROUP', task.group or ''} end
   if task.partitions ~= ARGV[4] then return {'PARTITIONS', task.partitions or ''} end
 end
 local outbox = redis.pcall('HGETALL', KEYS[2])
 if outbox.err then return {'OUTBOX', redis.call('TYPE', KEYS[2]).ok} end
+local redo = redis.pcall('HGETALL', KEYS[3])
+if redo.err then return {'REDO', redis.call('TYPE', KEYS[3]).ok} end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'owner', ARGV[2], 'group', ARGV[3],
   'partitions', ARGV[4], 'format', ARGV[5])
-return {'OK', former, outbox}
+return {'OK', former, outbox, redo}
 )lua";
 
-// KEYS: task, then one key per step (states, the outbox). ARGV: epoch, expected seq, n, then n
-// arguments for the task's HSET ('seq', the unit's, 'applied:<topic>', offset, ...), then per step:
-// a count and arguments. The count n > 0 asks for HSET of n arguments, n < 0 for HDEL of -n, 0 for
-// UNLINK. A task without epoch is nobody's: the store was emptied since it was acquired.
+// KEYS: task, then one key per step (states, the outbox, the redo). ARGV: epoch, expected seq, n,
+// then n arguments for the task's HSET ('seq', the unit's, 'applied:<topic>', offset, ...), then
+// per step: a count and arguments. The count n > 0 asks for HSET of n arguments, n < 0 for HDEL of
+// -n, 0 for UNLINK. A task without epoch is nobody's: the store was emptied since it was acquired.
 // Everything is checked before the first write: a script does not roll back. HLEN checks the type
 // at the price of an integer. unpack is limited to 8,000 values by Lua's stack, hence the chunks.
 constexpr std::string_view kCommitText = R"lua(

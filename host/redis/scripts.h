@@ -7,8 +7,10 @@
 
 namespace millrace::redis {
 
-// The version of the layout in Redis, kept in the field `format` of :task.
-inline constexpr std::string_view kFormat = "1";
+// The version of the layout in Redis, kept in the field `format` of :task. The one before had no
+// redo, and is read as it is.
+inline constexpr std::string_view kFormat = "2";
+inline constexpr std::string_view kFormatWithoutRedo = "1";
 
 // The Lua that makes several steps one. Numbers are compared as strings: Lua's are doubles.
 enum class Script { kAcquire, kCommit, kReadMaps };

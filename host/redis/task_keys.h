@@ -21,6 +21,7 @@ inline constexpr std::string_view kRemovedFormat = "removing";
 struct TaskKeys {
   std::string task;    // {mr:<namespace>:<function>:<partition>}:task
   std::string outbox;  // …:o
+  std::string redo;    // …:r
   std::vector<std::string>
       states;  // by state: …:s:<state>, or …:m:<state>: to be followed by the key
 };

@@ -48,6 +48,13 @@ struct Found {
 // Above this a map is not prefetched whole.
 inline constexpr size_t kWholeMapBytesMax = 64 * 1024;
 
+// Writes to values may be left to be made later (the task's redo). Its owner has them in its cache
+// and reads nothing that they hide; who is not the owner reads what is committed.
+enum class ReadView {
+  kOwner,      // the cells as they are
+  kCommitted,  // what was left to be made later laid over them, all of it as of one moment
+};
+
 using ReadId = uint64_t;
 
 // One answer, item by item in the order asked. Owns the bytes that its slices point to.
@@ -62,7 +69,7 @@ struct ReadReply {
   Arena bytes;
 };
 
-// Committed state of one function's tasks, read over the lane's own store connection. Requests are
+// State of one function's tasks, read over a store connection made for one ReadView. Requests are
 // pipelined; replies come in the order of the requests. Used by one lane, on its thread.
 class StateReader {
  public:

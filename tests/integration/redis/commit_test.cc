@@ -81,7 +81,7 @@ TEST_F(CommitTest, LayoutIsReadableWithPlainCommands) {
   EXPECT_EQ(server_.Command({"HGETALL", "{mr:test:f:0}:m:carts:cart"}), "apple\n3\n");
   EXPECT_EQ(server_.Command({"HMGET", kTaskKey, "seq", "applied:in", "epoch", "owner", "group",
                              "partitions", "format"}),
-            "1\n42\n" + epoch_ + "\nmr.test.f.host.0\nmillrace.test.f\n4\n1\n");
+            "1\n42\n" + epoch_ + "\nmr.test.f.host.0\nmillrace.test.f\n4\n2\n");
 }
 
 TEST_F(CommitTest, ZombieCommitIsFenced) {

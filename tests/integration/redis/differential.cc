@@ -99,6 +99,7 @@ void Differential::Begin(uint64_t seed, int32_t partition) {
   step_ = epochs_ = 0;
   seq_ = 0;
   outbox_.clear();
+  redo_.clear();
   former_epoch_ = FreshEpoch();
   epoch_ = FreshEpoch();
   if (OneIn(8)) return;  // begins with commits and reads of a task that nobody has
@@ -129,6 +130,10 @@ void Differential::End() {
     items.insert(items.end(), {{kTotals, key, {}}, {kNames, key, {}}, {kCarts, key, {}}});
   }
   Read(items);
+  expected_committed_.push_back({.kind = Kind::kRead,
+                                 .reply = ShowRead(other_.committed->ReadNow(partition_, items)),
+                                 .where = Where(),
+                                 .partition = partition_});
   Acquire({.partition = partition_,
            .epoch = FreshEpoch(),
            .owner = "last",
@@ -145,6 +150,7 @@ void Differential::Acquire(const commit::AcquireRequest& request) {
   if (reply.result) {
     former_epoch_ = std::exchange(epoch_, request.epoch);
     seen_["outbox entry"] += static_cast<int>(reply.result->outbox.size());
+    seen_["redo entry"] += static_cast<int>(reply.result->redo.size());
     seen_["seen output"] += static_cast<int>(reply.result->seen.size());
   }
   Expect(Kind::kAcquire, Show(reply));
@@ -162,7 +168,9 @@ void Differential::Commit() {
   }
   const std::vector<Write> writes = Writes();
   const commit::PublicationPtr publication = Publication(seq, applied);
-  const std::vector<uint64_t> trimmed = Trimmed();
+  const std::vector<uint64_t> trimmed = Trimmed(outbox_);
+  const std::string redo = Redo();
+  const std::vector<uint64_t> redo_trimmed = Trimmed(redo_);
   const std::vector<SeenOutput> seen = Seen();
   const commit::CommitRequest request{.partition = partition_,
                                       .epoch = &epoch,
@@ -173,7 +181,9 @@ void Differential::Commit() {
                                       .publication = publication.get(),
                                       .published_seq = OneIn(3) ? seq_ : 0,
                                       .trimmed = trimmed,
-                                      .seen = seen};
+                                      .seen = seen,
+                                      .redo = redo,
+                                      .redo_trimmed = redo_trimmed};
   redis_->store().StartCommit(request);
   other_.commits->StartCommit(request);
   commit::CommitReply reply;
@@ -183,6 +193,8 @@ void Differential::Commit() {
     seq_ = seq;
     for (const uint64_t entry : trimmed) std::erase(outbox_, entry);
     if (publication && !publication->packed.empty()) outbox_.push_back(seq);
+    for (const uint64_t entry : redo_trimmed) std::erase(redo_, entry);
+    if (!redo.empty()) redo_.push_back(seq);
   }
   Expect(Kind::kCommit, Show(reply));
 }
@@ -214,14 +226,25 @@ std::vector<Write> Differential::Writes() {
   return writes;
 }
 
-std::vector<uint64_t> Differential::Trimmed() {
+std::vector<uint64_t> Differential::Trimmed(const std::vector<uint64_t>& stored) {
   std::vector<uint64_t> trimmed;
   if (!OneIn(3)) return trimmed;
-  for (const uint64_t seq : outbox_) {
+  for (const uint64_t seq : stored) {
     if (!OneIn(3)) trimmed.push_back(seq);
   }
   if (OneIn(4)) trimmed.push_back(seq_ + 1'000'000);  // is not there
   return trimmed;
+}
+
+std::string Differential::Redo() {
+  static const std::vector<std::string> kStates = {"totals", "carts", "names"};
+  commit::RedoWriter writer(&kStates);
+  for (int cells = OneIn(2) ? 0 : Pick(4); cells > 0; --cells) {
+    writer.Add({.state = OneIn(2) ? kTotals : kNames,
+                .key = Word(),
+                .value = OneIn(4) ? Slice() : Slice(Values()[static_cast<size_t>(Pick(6))])});
+  }
+  return writer.Finish();
 }
 
 std::vector<SeenOutput> Differential::Seen() {
@@ -290,6 +313,16 @@ void Differential::Compare() {
     const std::string reply = NextReply(expected.kind);
     ASSERT_TRUE(reply == expected.reply) << expected.where << Difference(reply, expected.reply);
   }
+  std::vector<state::ReadItem> items;
+  for (const std::string& key : kWords) {
+    items.insert(items.end(), {{kTotals, key, {}}, {kNames, key, {}}, {kCarts, key, {}}});
+  }
+  for (; !expected_committed_.empty(); expected_committed_.pop_front()) {
+    const Expected& expected = expected_committed_.front();
+    const std::string reply = ShowRead(committed_->store().ReadNow(expected.partition, items));
+    ASSERT_TRUE(reply == expected.reply) << expected.where << Difference(reply, expected.reply);
+    ++seen_["committed read"];
+  }
 }
 
 std::string Differential::NextReply(Kind kind) {
@@ -329,6 +362,9 @@ std::string Differential::Show(const commit::AcquireReply& reply) const {
     offsets(entry.applied);
     text += " " + entry.packed;
   }
+  for (const commit::RedoEntry& entry : acquired.redo) {
+    text += "|redo " + std::to_string(entry.seq) + " " + entry.packed;
+  }
   return text;
 }
 
@@ -354,8 +390,9 @@ void RunDifferential(Differential* differential) {
     std::cout << "MILLRACE_SEED=<the seed that failed> begins with that sequence" << std::endl;
     return;
   }
-  for (const char* reply : {"applied", "fenced", "diverged", "acquired", "refused", "outbox entry",
-                            "seen output", "read", "large map", "whole map"}) {
+  for (const char* reply :
+       {"applied", "fenced", "diverged", "acquired", "refused", "outbox entry", "redo entry",
+        "seen output", "read", "committed read", "large map", "whole map"}) {
     const auto found = differential->seen().find(reply);
     const int count = found == differential->seen().end() ? 0 : found->second;
     std::cout << "  " << reply << " " << count << std::endl;

@@ -18,6 +18,7 @@ namespace millrace::redis {
 struct OtherStore {
   commit::CommitStore* commits = nullptr;
   state::StateReader* reads = nullptr;
+  state::StateReader* committed = nullptr;  // state::ReadView::kCommitted
   enum class Texts {
     kCompared,
     kIgnored
@@ -30,7 +31,9 @@ struct OtherStore {
 // only.
 class Differential {
  public:
-  Differential(StoreUser* redis, OtherStore other) : redis_(redis), other_(other) {}
+  // `committed`: another connection to the same Redis, for state::ReadView::kCommitted.
+  Differential(StoreUser* redis, StoreUser* committed, OtherStore other)
+      : redis_(redis), committed_(committed), other_(other) {}
 
   // Sequences with the seeds `first`, `first` + 1, ..., on partitions 0, 1, ...; ends at the first
   // reply that differs.
@@ -45,6 +48,7 @@ class Differential {
     Kind kind;
     std::string reply;
     std::string where;  // seed and step
+    int32_t partition = 0;
   };
 
   void Begin(uint64_t seed, int32_t partition);
@@ -53,7 +57,8 @@ class Differential {
   void Acquire(const commit::AcquireRequest& request);
   void Commit();
   std::vector<Write> Writes();
-  std::vector<uint64_t> Trimmed();
+  std::vector<uint64_t> Trimmed(const std::vector<uint64_t>& stored);
+  std::string Redo();
   std::vector<SeenOutput> Seen();
   commit::PublicationPtr Publication(uint64_t seq, const Offsets& applied);
   void Read(const std::vector<state::ReadItem>& items);
@@ -71,8 +76,10 @@ class Differential {
   std::string FreshEpoch();
 
   StoreUser* redis_;
+  StoreUser* committed_;
   OtherStore other_;
   std::deque<Expected> expected_;
+  std::deque<Expected> expected_committed_;  // of sequences that have ended, by partition
   std::map<std::string, int> seen_;
 
   // Of the present sequence.
@@ -85,6 +92,7 @@ class Differential {
   std::string former_epoch_;      // of the one before
   uint64_t seq_ = 0;              // as stored
   std::vector<uint64_t> outbox_;  // seqs of entries, as stored
+  std::vector<uint64_t> redo_;    // likewise
 };
 
 // Runs 10,000 sequences from a fresh seed, which is printed, or from the one in MILLRACE_SEED.

@@ -30,7 +30,7 @@ void AddKeys(int32_t partition, const fakes::StoredTask& task, Hashes* hashes) {
             {"owner", task.owner},
             {"group", task.group},
             {"partitions", std::to_string(task.partition_count)},
-            {"format", "1"}};
+            {"format", "2"}};
   if (task.seq > 0) fields["seq"] = std::to_string(task.seq);
   if (task.published_seq > 0) fields["published"] = std::to_string(task.published_seq);
   for (const auto& [at, seen] : task.seen) {
@@ -42,6 +42,9 @@ void AddKeys(int32_t partition, const fakes::StoredTask& task, Hashes* hashes) {
   }
   for (const auto& [seq, packed] : task.outbox) {
     (*hashes)[tag + ":o"][std::to_string(seq)] = packed;
+  }
+  for (const auto& [seq, packed] : task.redo) {
+    (*hashes)[tag + ":r"][std::to_string(seq)] = packed;
   }
   const auto states = TestStates();
   for (const auto& [at, value] : task.values) {
@@ -117,10 +120,13 @@ void ExpectEqualState(PlainRedis* redis, const Hashes& expected) {
 TEST(FakeDifferentialTest, RandomCommandsGetEqualRepliesFromRedisAndTheFakeDatabase) {
   RedisServer server;
   StoreUser redis(server.url());
-  ASSERT_TRUE(redis.Connect());
+  StoreUser committed(server.url(), state::ReadView::kCommitted);
+  ASSERT_TRUE(redis.Connect() && committed.Connect());
   fakes::FakeDatabase database;
-  fakes::FakeStore fake(&database);
-  Differential differential(&redis, {.commits = &fake, .reads = &fake});
+  fakes::FakeStore fake(&database), fake_committed(&database);
+  fake_committed.view = state::ReadView::kCommitted;
+  Differential differential(&redis, &committed,
+                            {.commits = &fake, .reads = &fake, .committed = &fake_committed});
   RunDifferential(&differential);
   if (HasFailure()) return;
   Hashes expected;

@@ -13,11 +13,17 @@ using embedded::MemoryStore;
 TEST(MemoryDifferentialTest, RandomCommandsGetEqualRepliesFromRedisAndMemory) {
   RedisServer server;
   StoreUser redis(server.url());
-  ASSERT_TRUE(redis.Connect());
-  const auto memory = MemoryStore::Open(std::make_shared<MemoryStore>(), "test", "f", TestStates());
-  Differential differential(
-      &redis,
-      {.commits = memory.get(), .reads = memory.get(), .texts = OtherStore::Texts::kCompared});
+  StoreUser committed(server.url(), state::ReadView::kCommitted);
+  ASSERT_TRUE(redis.Connect() && committed.Connect());
+  const auto store = std::make_shared<MemoryStore>();
+  const auto memory = MemoryStore::Open(store, "test", "f", TestStates());
+  const auto memory_committed =
+      MemoryStore::Open(store, "test", "f", TestStates(), state::ReadView::kCommitted);
+  Differential differential(&redis, &committed,
+                            {.commits = memory.get(),
+                             .reads = memory.get(),
+                             .committed = memory_committed.get(),
+                             .texts = OtherStore::Texts::kCompared});
   RunDifferential(&differential);
 }
 

@@ -50,14 +50,16 @@ inline commit::PublicationPtr Outputs(uint64_t seq, Slice value, Offsets applied
 // is there, at most ten seconds.
 class StoreUser {
  public:
+  StoreUser(const std::string& url, state::ReadView view) : StoreUser(url, {}, "f", "", view) {}
   explicit StoreUser(const std::string& url, SessionTimes times = {}, std::string function = "f",
-                     std::string ca_file = "") {
+                     std::string ca_file = "", state::ReadView view = state::ReadView::kOwner) {
     auto created = RedisStore::Create(&io_, &clock_,
                                       {.url = *ParseRedisUrl(url),
                                        .ca_file = std::move(ca_file),
                                        .name_space = "test",
                                        .function = std::move(function),
                                        .states = TestStates(),
+                                       .view = view,
                                        .times = times,
                                        .on_progress = {}});
     store_ = std::move(*created);

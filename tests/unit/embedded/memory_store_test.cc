@@ -51,6 +51,28 @@ class MemoryStoreTest : public testing::Test {
   std::shared_ptr<MemoryStore> store_ = std::make_shared<MemoryStore>();
 };
 
+TEST_F(MemoryStoreTest, OthersThanTheOwnerSeeWhatIsCommitted) {
+  const auto owner = Open();
+  const auto other = MemoryStore::Open(store_, "ns", "f", kStates, state::ReadView::kCommitted);
+  Acquire(*owner, "a");
+  EXPECT_EQ(Commit(*owner, "a", 0, {Put("k", "1")}), CommitResult::kApplied);
+  static const std::vector<std::string> kNames = {"totals"};
+  commit::RedoWriter writer(&kNames);
+  writer.Add({.state = 0, .key = "k", .value = "2"});
+  const std::string epoch = "a", redo = writer.Finish();
+  owner->StartCommit({.partition = 0, .epoch = &epoch, .expected_seq = 1, .seq = 2, .redo = redo});
+  commit::CommitReply committed;
+  ASSERT_TRUE(owner->PollCommit(&committed));
+  EXPECT_EQ(committed.result, CommitResult::kApplied);
+  const std::vector<state::ReadItem> items = {{0, "k", {}}};
+  EXPECT_EQ(owner->ReadNow(0, items).found[0].value, Slice("1"));
+  EXPECT_EQ(other->ReadNow(0, items).found[0].value, Slice("2"));
+  const auto acquired = Acquire(*owner, "b").result;
+  ASSERT_TRUE(acquired);
+  ASSERT_EQ(acquired->redo.size(), 1u);
+  EXPECT_EQ(acquired->redo[0].seq, 2u);
+}
+
 TEST_F(MemoryStoreTest, LanesOfAFunctionShareItsState) {
   const auto first = Open(), second = Open(), other = Open("g");
   Acquire(*first, "a");

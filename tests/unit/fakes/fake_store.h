@@ -25,6 +25,7 @@ class FakeStore final : public commit::CommitStore, public state::StateReader {
   explicit FakeStore(FakeDatabase* database) : database_(database) {}
 
   bool held = false;
+  state::ReadView view = state::ReadView::kOwner;
   bool read_now_fails = false;
   uint64_t reads = 0;       // requests of StartRead
   uint64_t items_read = 0;  // of StartRead
@@ -96,16 +97,19 @@ class FakeStore final : public commit::CommitStore, public state::StateReader {
   bool PollAcquire(commit::AcquireReply* reply) override { return Take(&acquired_, reply); }
 
   void StartCommit(const commit::CommitRequest& request) override {
-    FakeDatabase::Commit commit{.partition = request.partition,
-                                .epoch = *request.epoch,
-                                .expected_seq = request.expected_seq,
-                                .seq = request.seq,
-                                .applied = {request.applied.begin(), request.applied.end()},
-                                .writes = {},
-                                .packed = request.publication ? request.publication->packed : "",
-                                .published_seq = request.published_seq,
-                                .trimmed = {request.trimmed.begin(), request.trimmed.end()},
-                                .seen = {request.seen.begin(), request.seen.end()}};
+    FakeDatabase::Commit commit{
+        .partition = request.partition,
+        .epoch = *request.epoch,
+        .expected_seq = request.expected_seq,
+        .seq = request.seq,
+        .applied = {request.applied.begin(), request.applied.end()},
+        .writes = {},
+        .packed = request.publication ? request.publication->packed : "",
+        .published_seq = request.published_seq,
+        .trimmed = {request.trimmed.begin(), request.trimmed.end()},
+        .seen = {request.seen.begin(), request.seen.end()},
+        .redo = std::string(request.redo),
+        .redo_trimmed = {request.redo_trimmed.begin(), request.redo_trimmed.end()}};
     for (const commit::WriteOp& write : request.writes) {
       commit.writes.push_back({write.kind, write.state, std::string(write.key.view()),
                                std::string(write.field.view()), std::string(write.value.view())});
@@ -256,7 +260,12 @@ class FakeStore final : public commit::CommitStore, public state::StateReader {
 
   void FindItem(int32_t partition, const Item& item, size_t map_bytes_max,
                 state::ReadReply* reply) {
-    Find(database_->task(partition), item, map_bytes_max, reply);
+    if (view == state::ReadView::kOwner) {
+      return Find(database_->task(partition), item, map_bytes_max, reply);
+    }
+    StoredTask committed = database_->task(partition);
+    committed.values = CommittedValues(committed);
+    Find(committed, item, map_bytes_max, reply);
   }
   void AddEpoch(int32_t partition, state::ReadReply* reply) {
     fakes::AddEpoch(database_->task(partition), reply);

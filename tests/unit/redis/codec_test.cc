@@ -128,11 +128,12 @@ TEST(CommitCodecTest, AUnitWithoutOutputsLeavesTheOutboxAlone) {
 
 // What the acquire script answers.
 Result<commit::Acquired> Decode(const std::vector<std::string>& task,
-                                const std::vector<std::string>& outbox) {
+                                const std::vector<std::string>& outbox,
+                                const std::vector<std::string>& redo = {}) {
   using Type = ReplyNode::Type;
-  std::vector<ReplyNode> nodes = {{.type = Type::kArray, .text = {}, .elements = 3},
+  std::vector<ReplyNode> nodes = {{.type = Type::kArray, .text = {}, .elements = 4},
                                   {.type = Type::kString, .text = "OK"}};
-  for (const auto* texts : {&task, &outbox}) {
+  for (const auto* texts : {&task, &outbox, &redo}) {
     nodes.push_back(
         {.type = Type::kArray, .text = {}, .elements = static_cast<uint32_t>(texts->size())});
     for (const std::string& text : *texts) nodes.push_back({.type = Type::kString, .text = text});
@@ -179,6 +180,44 @@ TEST(AcquireCodecTest, DamagedEntriesAreFatalAndNamed) {
                 HasSubstr("field " + field + " of key {mr:ns:fn:3}:o is not the number"));
   }
   EXPECT_FALSE(Decode({"published", "x"}, {}));
+}
+
+TEST(AcquireCodecTest, TheRedoComesInTheOrderOfSeqAndDamageIsFatalAndNamed) {
+  static const std::vector<std::string> kNames = {"totals"};
+  commit::RedoWriter writer(&kNames);
+  writer.Add({.state = 0, .key = "a", .value = "1"});
+  const std::string entry = writer.Finish();
+  const auto acquired = Decode({}, {}, {"100", entry, "9", entry});
+  ASSERT_TRUE(acquired) << acquired.error().message;
+  ASSERT_EQ(acquired->redo.size(), 2u);
+  EXPECT_EQ(acquired->redo[0].seq, 9u);
+  EXPECT_EQ(acquired->redo[1].seq, 100u);
+  EXPECT_EQ(acquired->redo[1].packed, entry);
+  const auto damaged = Decode({}, {}, {"9", entry + "x"});
+  ASSERT_FALSE(damaged);
+  EXPECT_EQ(damaged.error().error_class, ErrorClass::kFatal);
+  EXPECT_THAT(damaged.error().message, HasSubstr("field 9 of key {mr:ns:fn:3}:r is a damaged"));
+  const auto named = Decode({}, {}, {"note", entry});
+  ASSERT_FALSE(named);
+  EXPECT_THAT(named.error().message, HasSubstr("field note of key {mr:ns:fn:3}:r is not the"));
+}
+
+TEST(CommitCodecTest, TheRedoIsTrimmedThenAppendedTo) {
+  KeySpace keys = Keys();
+  OutBuffer out;
+  const std::vector<uint64_t> trimmed = {4, 6};
+  CommitEncoder().Encode("SHA", keys.Of(3),
+                         {.partition = 3,
+                          .epoch = &kEpoch,
+                          .expected_seq = 6,
+                          .seq = 7,
+                          .redo = "R",
+                          .redo_trimmed = trimmed},
+                         &out);
+  const std::string tag = "{mr:ns:fn:3}";
+  EXPECT_THAT(Commands(out),
+              testing::ElementsAre("EVALSHA SHA 3 " + tag + ":task " + tag + ":r " + tag + ":r " +
+                                   kEpoch + " 6 2 seq 7 -2 4 6 2 7 R"));
 }
 
 TEST(AcquireCodecTest, AReplyOfAnotherShapeIsRetriable) {
