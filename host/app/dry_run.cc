@@ -58,7 +58,10 @@ Result<std::unique_ptr<DryRun>> DryRun::Create(std::shared_ptr<FunctionRunner> r
     run->settings_.outputs.push_back(runner->spec().outputs.at(use.name));
   }
   if (!run->states_.empty()) {
-    auto store = stores({.io = &run->io_, .function = runner->spec().name, .states = run->states_});
+    auto store = stores({.io = &run->io_,
+                         .function = runner->spec().name,
+                         .states = run->states_,
+                         .view = state::ReadView::kCommitted});
     if (!store) return store.error();
     run->store_ = *std::move(store);
   }

@@ -40,8 +40,8 @@ StoreFactory EmbeddedBackend::Stores(const std::string& namespace_name) {
   return [memory = memory_,
           namespace_name](const StoreRequest& request) -> Result<std::unique_ptr<LaneStore>> {
     return std::unique_ptr<LaneStore>(std::make_unique<MemoryLaneStore>(
-        request.io,
-        embedded::MemoryStore::Open(memory, namespace_name, request.function, request.states)));
+        request.io, embedded::MemoryStore::Open(memory, namespace_name, request.function,
+                                                request.states, request.view)));
   };
 }
 

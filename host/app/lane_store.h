@@ -31,6 +31,7 @@ struct StoreRequest {
   boost::asio::io_context* io = nullptr;
   std::string function;
   std::vector<state::StateDecl> states;
+  state::ReadView view = state::ReadView::kOwner;
 };
 
 using StoreFactory = std::function<Result<std::unique_ptr<LaneStore>>(const StoreRequest&)>;

@@ -40,6 +40,7 @@ Result<StoreFactory> RedisStores(const std::string& url, const std::string& name
                                      .name_space = namespace_name,
                                      .function = request.function,
                                      .states = request.states,
+                                     .view = request.view,
                                      .times = {},
                                      .on_progress = {}};
     auto store = redis::RedisStore::Create(request.io, clock, std::move(options));
