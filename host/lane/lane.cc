@@ -32,6 +32,7 @@ Result<std::unique_ptr<Lane>> Lane::Create(LaneSettings settings, LanePorts port
                                            std::shared_ptr<const Generation> generation) {
   auto shared = std::make_unique<LaneShared>();
   shared->states = StatesOf(*generation);
+  for (const state::StateDecl& state : shared->states) shared->state_names.push_back(state.name);
   shared->cache = std::make_unique<state::Cache>(settings.cache_bytes);
   auto invoker = invoke::Invoker::Start(std::move(generation), ports.clock);
   if (!invoker) return invoker.error();

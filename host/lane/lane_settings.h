@@ -32,6 +32,10 @@ struct LaneSettings {
   Millis commit_interval{100};
   size_t commit_max_effects = 500;
   size_t commit_max_bytes = 256 * 1024;
+  // A value's cell in the store is written at most once in it, if it can be avoided; what comes
+  // between goes through the redo of the task, which is bounded.
+  Millis state_write_interval{1'000};
+  size_t redo_bytes_max = 8 * 1024 * 1024;  // per task
   size_t cache_bytes = 64 * 1024 * 1024;
   size_t output_bytes_max = 32 * 1024 * 1024;  // not yet acknowledged; above it no event runs
   // How long a superseded owner waits before it acquires again, if the group still says that the

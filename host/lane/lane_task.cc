@@ -57,6 +57,7 @@ bool LaneTask::Step(SteadyTime now) {
       return Commit(now) || busy;
     }
     case TaskPhase::kDraining: {
+      if (own_) FlushAll(now);
       const bool busy = own_ && Commit(now);
       if (!own_ || (own_->chain.idle() && own_->publishing.empty())) {
         released_clean_ = own_ != nullptr;
@@ -82,6 +83,7 @@ SteadyTime LaneTask::NextDue(SteadyTime now) const {
   if (own_->chain.has_progress()) {
     due = own_->chain.open().opened + lane_->settings.commit_interval;
   }
+  if (MayFlush()) due = std::min(due, FlushDue());
   // What is overdue waits for something else, which will be a signal.
   if (own_->retry && now < own_->retry->next_try) due = std::min(due, own_->retry->next_try);
   if (own_->fill_by && now < *own_->fill_by) due = std::min(due, *own_->fill_by);
@@ -98,6 +100,7 @@ void LaneTask::StepStart(SteadyTime now) {
   start_.Step(now);
   const auto outcome = start_.outcome();
   if (!outcome) return;
+  start_.End();
   if (*outcome) {
     BeginOwnership(**outcome, now);
   } else if (outcome->error().error_class == ErrorClass::kRetriable) {
@@ -111,6 +114,10 @@ void LaneTask::BeginOwnership(const StartedTask& started, SteadyTime now) {
   own_ = std::make_unique<Ownership>(lane_, &task_, started);
   own_->number = lane_->next_request++;
   applied_seq_ = own_->chain.applied_seq();
+  if (const Status taken = TakeOverRedo(started, now); !taken) {
+    EndOwnership();
+    return Stop(taken.error().message);
+  }
   if (started.recovery) {
     CountRecovery(*started.recovery);
     lane_->ports.observer->TaskChanged("task " + std::to_string(task_.partition) + ": " +
@@ -129,7 +136,7 @@ void LaneTask::BeginOwnership(const StartedTask& started, SteadyTime now) {
   for (size_t i = 0; i < started.from.size(); ++i) {
     own_->chain.Advance(i, started.from[i].offset, now);
   }
-  CloseUnit();
+  CloseUnit(now);
 }
 
 void LaneTask::EndOwnership() {
@@ -180,7 +187,7 @@ void LaneTask::Drain() {
     return;
   }
   own_->EndInput();
-  if (own_->chain.has_progress()) CloseUnit();
+  if (own_->chain.has_progress()) CloseUnit(lane_->ports.clock->Now());
   phase_ = TaskPhase::kDraining;
 }
 
@@ -249,7 +256,7 @@ void LaneTask::Applied(uint64_t seq) {
   applied_ = unit.applied;
   applied_seq_ = seq;
   has_applied_ = true;
-  lane_->ports.counters->commit_effects.Add(unit.writes.size());
+  lane_->ports.counters->commit_effects.Add(unit.effects);
   if (own_->state) own_->state->Acknowledge(seq);
 }
 

@@ -31,6 +31,7 @@ struct LaneShared {
   LanePorts ports;
   std::unique_ptr<state::Cache> cache;
   std::vector<state::StateDecl> states;
+  std::vector<std::string> state_names;  // of `states`
   std::unique_ptr<invoke::Invoker> invoker;
   std::vector<std::unique_ptr<Unit>> graves;  // abandoned units with outputs on their way
   uint64_t next_request = 1;
@@ -128,7 +129,11 @@ class LaneTask {
   void Bisect(size_t count, SteadyTime now);
   void FinishBatch(PreparedBatch* batch, SteadyTime now);
   bool Commit(SteadyTime now);
-  void CloseUnit();
+  bool MayFlush() const;
+  SteadyTime FlushDue() const;
+  void FlushAll(SteadyTime now);
+  void CloseUnit(SteadyTime now);
+  Status TakeOverRedo(const StartedTask& started, SteadyTime now);
   void Applied(uint64_t seq);
   std::string At(const ingest::InputEvent& event) const;
 

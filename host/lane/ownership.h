@@ -25,6 +25,8 @@ inline constexpr size_t kBatchesMax = 3;
 
 inline constexpr size_t kNoLimit = SIZE_MAX;
 
+inline constexpr size_t kUnitsClosedMax = 256;  // closed and not applied, per task
+
 // What one ownership of a task made: its input, its cached state, its chain of commits. Ends as a
 // whole, so that nothing of a former ownership can reach a later one.
 struct LaneTask::Ownership {
@@ -38,6 +40,7 @@ struct LaneTask::Ownership {
         handler(&lane->settings, &lane->ports, task, state.get(), &chain.epoch()),
         sources(SourcesOf(lane->settings.function, *task)),
         outbox(&lane->settings.outputs, &sources),
+        redo(&lane->state_names),
         recovery(started.recovery),
         seen(task->topics.size()) {}
 
@@ -93,6 +96,7 @@ struct LaneTask::Ownership {
   std::vector<std::string> sources;  // of output ids, per topic
   std::string output_id;             // room for one
   commit::OutboxWriter outbox;       // outputs of the open unit, if they are published after it
+  commit::RedoWriter redo;           // of the unit that is being closed
   commit::PublishQueue publishing;
   bool refused = false;  // an output by its topic: nothing more can be published
   std::optional<RecoveryStatus> recovery;

@@ -49,6 +49,7 @@ class Recovery {
   Status WithState() {
     started_.seq = facts_.acquired->seq;
     started_.seen = facts_.acquired->seen;
+    started_.redo = facts_.acquired->redo;
     started_.published_seq = started_.seq_used;
     if (facts_.acquired->applied.empty() && any_committed_) return StateLost();
     for (const StartingPoint& point : facts_.points) {

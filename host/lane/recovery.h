@@ -25,6 +25,7 @@ struct StartedTask {
   uint64_t published_seq = 0;
   std::vector<commit::PublicationPtr> unpublished;  // of the outbox, by seq
   std::vector<uint64_t> trimmed;                    // entries of the outbox that are published
+  std::vector<commit::RedoEntry> redo;              // by seq: state that is not in its cells yet
   std::vector<SeenOutput> seen;                     // of other functions, below `from`
   std::optional<RecoveryStatus> recovery;           // absent: nothing was missing
 };

@@ -59,10 +59,11 @@ Status LaneTask::TakeOverOutbox(const StartedTask& started) {
     entries.push_back(entry->seq);
   }
   own_->chain.Published(entries.back(), entries);
+  const SteadyTime now = lane_->ports.clock->Now();
   for (size_t i = 0; i < started.from.size(); ++i) {
-    own_->chain.Advance(i, started.from[i].offset, lane_->ports.clock->Now());
+    own_->chain.Advance(i, started.from[i].offset, now);
   }
-  CloseUnit();
+  CloseUnit(now);
   return {};
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The record path of a task: fill, run, commit.
+// The record path of a task: fill, run. What follows, commit, is in task_commit.cc.
 #include <algorithm>
 
 #include "lane/lane_task.h"
@@ -8,9 +8,7 @@
 namespace millrace::lane {
 namespace {
 
-constexpr size_t kUnitsInFlightMax = 64;  // sent and not answered, per task
-constexpr size_t kUnitsClosedMax = 256;   // closed and not applied, per task
-constexpr size_t kSeenMax = 1'000;        // sources in one unit
+constexpr size_t kSeenMax = 1'000;  // sources in one unit
 constexpr Millis kRetryMin{100};
 constexpr Millis kRetryMax{30'000};
 
@@ -194,7 +192,7 @@ Status LaneTask::Keep(PreparedBatch* batch, uint32_t event, SteadyTime now) {
   if (own_->state) {
     const size_t writes = own_->state->WritesOf(event);
     const size_t dirty = own_->state->dirty_count();
-    if (dirty > 0 && dirty + writes > lane_->settings.commit_max_effects) CloseUnit();
+    if (dirty > 0 && dirty + writes > lane_->settings.commit_max_effects) CloseUnit(now);
   }
   // Before its writes are accepted: an event that stops the task must not reach the open unit.
   if (Status published = Publish(input, event); !published) return published;
@@ -202,7 +200,7 @@ Status LaneTask::Keep(PreparedBatch* batch, uint32_t event, SteadyTime now) {
   ++own_->chain.open().events;
   own_->chain.Advance(input.topic, input.record->offset + 1, now);
   MarkSeen(input, event);
-  if (UnitIsFull()) CloseUnit();
+  if (UnitIsFull()) CloseUnit(now);
   return {};
 }
 
@@ -291,60 +289,6 @@ void LaneTask::FinishBatch(PreparedBatch* batch, SteadyTime now) {
   batch->next = 0;
   own_->spare.push_back(std::move(*batch));
   own_->batches.pop_front();
-}
-
-bool LaneTask::Commit(SteadyTime now) {
-  Chain& chain = own_->chain;
-  if (const auto failed = chain.FirstFailed()) {
-    std::string at;
-    for (const TopicOffset& from : *failed->from) {
-      at += (at.empty() ? "" : ", ") + Coordinates(from.topic, task_.partition, from.offset);
-    }
-    Refused(at + ": an output of the events from here on: " + failed->ticket->failed->message);
-    if (!own_) return true;
-  }
-  if (chain.has_progress() && now >= chain.open().opened + lane_->settings.commit_interval) {
-    CloseUnit();
-  }
-  if (lane_->ports.store) {
-    chain.Send(lane_->ports.store, kUnitsInFlightMax);
-    return false;
-  }
-  bool settled = false;
-  while (const auto seq = chain.Settled()) {
-    Applied(*seq);
-    settled = true;
-  }
-  return settled;
-}
-
-void LaneTask::CloseUnit() {
-  Unit& unit = own_->chain.Close();
-  if (lane_->exactly_once()) unit.publication = own_->outbox.Finish(unit.seq, unit.applied);
-  for (size_t topic = 0; own_->seen_count > 0 && topic < own_->seen.size(); ++topic) {
-    for (const auto& [source, mark] : own_->seen[topic].marks()) {
-      unit.seen.push_back({.topic = task_.topics[topic].topic,
-                           .source = source,
-                           .offset = mark.offset,
-                           .index = mark.index});
-    }
-    own_->seen[topic].Clear();
-  }
-  own_->seen_count = 0;
-  if (!own_->state) return;
-  own_->state->CloseUnit(unit.seq, [&unit](const state::TaskState::DirtyCell& cell) {
-    using Kind = commit::WriteOp::Kind;
-    Kind kind = cell.value.is_null() ? Kind::kEraseValue : Kind::kPutValue;
-    if (cell.is_map && cell.field.is_null()) kind = Kind::kEraseMap;
-    if (cell.is_map && !cell.field.is_null()) {
-      kind = cell.value.is_null() ? Kind::kEraseField : Kind::kPutField;
-    }
-    unit.Write({.kind = kind,
-                .state = cell.state,
-                .key = cell.key,
-                .field = cell.field,
-                .value = cell.value});
-  });
 }
 
 }  // namespace millrace::lane

@@ -40,6 +40,11 @@ class TaskStart {
 
   // The outcome, once there is one. kRetriable: begin again later; kFatal: refuse the function.
   std::optional<Result<StartedTask>> outcome() const;
+  // The outcome is taken; what was read for it, which may be large, is given back.
+  void End() {
+    acquired_.reset();
+    points_.reset();
+  }
   SteadyTime NextDue() const { return fence_at_.value_or(SteadyTime::max()); }
 
  private:

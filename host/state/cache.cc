@@ -26,7 +26,17 @@ void Cache::Remove(Entry* entry) {
 void Cache::Charge(Entry* entry, size_t bytes) {
   bytes_ += bytes;
   bytes_ -= entry->charged_bytes;
+  if (entry->in_redo != InRedo::kNo) {
+    held_bytes_ += bytes;
+    held_bytes_ -= entry->charged_bytes;
+  }
   entry->charged_bytes = bytes;
+}
+
+void Cache::SetInRedo(Entry* entry, InRedo in_redo) {
+  if (entry->in_redo != InRedo::kNo) held_bytes_ -= entry->charged_bytes;
+  entry->in_redo = in_redo;
+  if (entry->in_redo != InRedo::kNo) held_bytes_ += entry->charged_bytes;
 }
 
 void Cache::EvictOverBudget() {

@@ -38,6 +38,13 @@ struct MapContent {
   std::vector<Fields::value_type*> dirty;  // the fields with dirty = true
 };
 
+// What the redo of the task has of a value (state/deferrals.h).
+enum class InRedo : uint8_t {
+  kNo,
+  kWaiting,  // its newest value, which the cell in the store does not have
+  kWritten,  // older values; the cell has the newest
+};
+
 // One key of one state, as the cache holds it. Lives in its TaskState; an entry with pins is never
 // evicted.
 struct Entry : boost::intrusive::list_base_hook<> {
@@ -50,6 +57,10 @@ struct Entry : boost::intrusive::list_base_hook<> {
   bool present = false;  // values only
   bool dirty = false;    // counted in the open unit
   bool used = false;     // since the cache last passed over it
+  bool written = false;  // values only: the cell in the store, at written_ms
+  InRedo in_redo = InRedo::kNo;
+  uint32_t written_ms = 0;   // of the lane's clock, from which it is cut off
+  uint64_t written_seq = 0;  // of kWritten: the unit that wrote the cell
   size_t charged_bytes = 0;
   InlineBytes key;
   InlineBytes value;

@@ -3,6 +3,7 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cassert>
 
 namespace millrace::state {
@@ -11,6 +12,17 @@ namespace {
 // What an entry costs beside its bytes: the entry, its slot, allocator headers.
 constexpr size_t kEntryBytes = sizeof(Entry) + 48;
 constexpr size_t kFieldBytes = sizeof(Fields::value_type) + 64;
+
+// What a cell takes in an entry of the redo beside key and value.
+constexpr size_t kRedoCellBytes = 3;
+
+// A value with what the cell in the store must hold.
+TaskState::DirtyCell CellOf(const Entry& entry) {
+  return {.state = entry.state,
+          .key = ViewOf(entry.key),
+          .field = {},
+          .value = entry.present ? ViewOf(entry.value) : Slice()};
+}
 
 StateKind KindOf(const Entry& entry) { return entry.map ? StateKind::kMap : StateKind::kValue; }
 
@@ -247,42 +259,104 @@ void TaskState::EraseMap(MapContent* map) {
   map->erase_dirty = true;
 }
 
-void TaskState::CloseUnit(uint64_t seq, const std::function<void(const DirtyCell&)>& write) {
-  for (Entry* entry : dirty_) {
-    entry->dirty = false;
-    if (!entry->map) {
-      write({.state = entry->state,
-             .key = ViewOf(entry->key),
-             .field = {},
-             .value = entry->present ? ViewOf(entry->value) : Slice()});
-      continue;
-    }
-    MapContent& map = *entry->map;
-    DirtyCell cell{.state = entry->state, .key = ViewOf(entry->key), .is_map = true};
-    if (map.erase_dirty) write(cell);
-    map.erase_dirty = false;
-    for (Fields::value_type* dirty : map.dirty) {
-      dirty->second.dirty = false;
-      cell.field = Slice(dirty->first);
-      cell.value = Borrow(dirty->second.value);
-      write(cell);
-      // In a whole map, a field that is not there is absent: keep no tombstones.
-      if (map.whole && !entry->loading && !dirty->second.value) {
-        map.bytes -= dirty->first.size();
-        map.fields.erase(map.fields.find(dirty->first));
-      }
-    }
-    map.dirty.clear();
-    Recharge(entry);
-  }
+void TaskState::CloseUnit(const Closing& unit, UnitSink* sink) {
+  WriteDirty(unit, sink);
+  WriteDue(unit, sink);
+  WriteRedo(unit, sink);
   dirty_count_ = 0;
   dirty_bytes_ = 0;
-  closed_.push_back({seq, std::move(dirty_)});
+  closed_.push_back({unit.seq, std::move(dirty_)});
   dirty_ = {};
   if (!spare_.empty()) {
     dirty_ = std::move(spare_.back());
     spare_.pop_back();
   }
+}
+
+// What is deferred leaves dirty_: it is held, and pinned for that.
+void TaskState::WriteDirty(const Closing& unit, UnitSink* sink) {
+  const Deferrals::Moment now(unit.now);
+  deferred_.clear();
+  size_t kept = 0;
+  for (Entry* entry : dirty_) {
+    entry->dirty = false;
+    if (entry->map) {
+      WriteMap(entry, sink);
+    } else if (deferrals_.Defer(entry, unit.seq, now, unit.limits)) {
+      deferred_.push_back(entry);
+      Unpin(entry);
+      continue;
+    } else {
+      sink->Write(CellOf(*entry));
+      Deferrals::MarkWritten(entry, now);
+    }
+    dirty_[kept++] = entry;
+  }
+  dirty_.resize(kept);
+}
+
+// At least as many cells, and bytes, as the unit defers: what waits does not grow for ever.
+void TaskState::WriteDue(const Closing& unit, UnitSink* sink) {
+  if (!deferrals_.any_waiting()) return;
+  const Deferrals::Moment now(unit.now);
+  const size_t deferred = deferred_.size();
+  const size_t written = dirty_count_ - std::min(dirty_count_, deferred);
+  size_t cells = std::max(unit.limits.effects_max - std::min(unit.limits.effects_max, written),
+                          std::max<size_t>(deferred, 1));
+  size_t bytes = 0;
+  const size_t bytes_max = std::max(unit.limits.bytes_max / 2, dirty_bytes_);
+  const bool all = unit.due == Deferrals::Due::kAll || deferrals_.TooMuch(unit.limits);
+  const Deferrals::Due due = all ? Deferrals::Due::kAll : Deferrals::Due::kNow;
+  for (; cells > 0 && bytes <= bytes_max; --cells) {
+    const Entry* entry = deferrals_.WriteNext(unit.seq, now, unit.limits, due);
+    if (!entry) return;
+    sink->Write(CellOf(*entry));
+    bytes += entry->key.size() + entry->value.size();
+  }
+}
+
+void TaskState::WriteRedo(const Closing& unit, UnitSink* sink) {
+  if (!deferred_.empty() && deferrals_.NeedsEntry(unit.seq)) {
+    size_t bytes = 0;
+    for (const Entry* entry : deferred_) {
+      sink->Defer(CellOf(*entry));
+      bytes += kRedoCellBytes + entry->key.size() + (entry->present ? entry->value.size() : 0);
+    }
+    deferrals_.AddEntry(unit.seq, bytes);
+  }
+  trimmed_.clear();
+  deferrals_.Trim(unit.seq, &trimmed_, &dirty_);  // what is released stays pinned with the unit
+  for (const uint64_t seq : trimmed_) sink->Trim(seq);
+}
+
+void TaskState::WriteMap(Entry* entry, UnitSink* sink) {
+  MapContent& map = *entry->map;
+  DirtyCell cell{.state = entry->state, .key = ViewOf(entry->key), .is_map = true};
+  if (map.erase_dirty) sink->Write(cell);
+  map.erase_dirty = false;
+  for (Fields::value_type* dirty : map.dirty) {
+    dirty->second.dirty = false;
+    cell.field = Slice(dirty->first);
+    cell.value = Borrow(dirty->second.value);
+    sink->Write(cell);
+    // In a whole map, a field that is not there is absent: keep no tombstones.
+    if (map.whole && !entry->loading && !dirty->second.value) {
+      map.bytes -= dirty->first.size();
+      map.fields.erase(map.fields.find(dirty->first));
+    }
+  }
+  map.dirty.clear();
+  Recharge(entry);
+}
+
+void TaskState::AddRedoCell(uint64_t seq, SteadyTime now, const DirtyCell& cell) {
+  const auto found = entries_.find(Hash::Key(cell.state, cell.key.view()));
+  Entry* entry = found == entries_.end() ? Create(cell.state, cell.key) : *found;
+  entry->known = true;
+  entry->present = !cell.value.is_null();
+  entry->value.assign(cell.value.view().data(), cell.value.size());
+  Recharge(entry);
+  deferrals_.TakeOver(entry, seq, now);
 }
 
 void TaskState::Acknowledge(uint64_t seq) {

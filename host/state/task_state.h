@@ -3,13 +3,13 @@
 
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <deque>
-#include <functional>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "state/cache.h"
 #include "state/call_writes.h"
+#include "state/deferrals.h"
 #include "state/state_reader.h"
 
 namespace millrace::state {
@@ -37,7 +37,7 @@ enum class Lookup {
 class TaskState {
  public:
   TaskState(Cache* cache, std::vector<StateDecl> states)
-      : cache_(cache), states_(std::move(states)) {}
+      : cache_(cache), states_(std::move(states)), deferrals_(cache) {}
   ~TaskState();
   TaskState(const TaskState&) = delete;
   TaskState& operator=(const TaskState&) = delete;
@@ -76,8 +76,6 @@ class TaskState {
   // --- The open unit: what a commit must write.
   size_t dirty_count() const { return dirty_count_; }
   size_t dirty_bytes() const { return dirty_bytes_; }
-  // Hands every dirty cell with its present value to `write`, once, and closes the unit; the
-  // entries stay pinned until Acknowledge(seq).
   struct DirtyCell {
     uint32_t state = 0;
     Slice key = {};
@@ -85,8 +83,34 @@ class TaskState {
     Slice value = {};  // null: erase
     bool is_map = false;
   };
-  void CloseUnit(uint64_t seq, const std::function<void(const DirtyCell&)>& write);
+  // Where the cells of a unit go.
+  class UnitSink {
+   public:
+    virtual ~UnitSink() = default;
+    virtual void Write(const DirtyCell& cell) = 0;  // to its cell in the store
+    virtual void Defer(const DirtyCell& cell) = 0;  // into the unit's entry of the redo
+    virtual void Trim(uint64_t seq) = 0;            // this entry is dropped with the unit
+  };
+  struct Closing {
+    uint64_t seq = 0;
+    SteadyTime now;
+    WriteLimits limits;
+    Deferrals::Due due = Deferrals::Due::kNow;  // kAll: leaves as little as it can to be made later
+  };
+  // Hands every dirty cell with its present value to `sink` and closes the unit; the entries stay
+  // pinned until Acknowledge(seq). Values that change often are deferred (see Deferrals), and those
+  // that are due by now written, as far as the limits allow; what is not dirty may be among them.
+  // Maps are never deferred.
+  void CloseUnit(const Closing& unit, UnitSink* sink);
   void Acknowledge(uint64_t seq);  // every unit up to and including `seq`
+
+  // --- What was left to be made later.
+  bool any_deferred() const { return deferrals_.any_waiting(); }
+  SteadyTime deferred_due(Millis write_interval) const { return deferrals_.DueAt(write_interval); }
+  // A former owner's entry, entries in order of their seq, before anything else: AddRedoCell per
+  // cell, then AddRedoEntry.
+  void AddRedoCell(uint64_t seq, SteadyTime now, const DirtyCell& cell);
+  void AddRedoEntry(uint64_t seq, size_t bytes) { deferrals_.AddEntry(seq, bytes); }
 
   void Forget(Entry* entry);  // evicts; only for entries without pins
 
@@ -117,6 +141,10 @@ class TaskState {
   void ApplyField(MapContent* map, const PendingWrite& write);
   void EraseMap(MapContent* map);
   void MarkDirty(Entry* entry);
+  void WriteMap(Entry* entry, UnitSink* sink);
+  void WriteDirty(const Closing& unit, UnitSink* sink);
+  void WriteDue(const Closing& unit, UnitSink* sink);
+  void WriteRedo(const Closing& unit, UnitSink* sink);
   void Recharge(Entry* entry);
 
   Cache* cache_;
@@ -124,7 +152,10 @@ class TaskState {
   boost::unordered_flat_set<Entry*, Hash, Equal> entries_;
   CallWrites call_;
   size_t next_accept_ = 0;  // into call_
+  Deferrals deferrals_;
   std::vector<Entry*> dirty_;
+  std::vector<Entry*> deferred_;   // by the unit that is being closed
+  std::vector<uint64_t> trimmed_;  // likewise
   size_t dirty_count_ = 0;
   size_t dirty_bytes_ = 0;
   std::deque<ClosedUnit> closed_;

@@ -75,17 +75,30 @@ class TaskStateTest : public testing::Test {
     for (uint32_t event = 0; event <= last_event; ++event) task->Accept(event);
     task->EndCall();
   }
-  std::vector<std::string> Close(uint64_t seq) {
-    std::vector<std::string> cells;
-    task->CloseUnit(seq, [&](const TaskState::DirtyCell& cell) {
+  // What a unit writes to the cells, then "redo" and what it defers, then "trim" and entries.
+  std::vector<std::string> Close(uint64_t seq, const WriteLimits& limits = {},
+                                 Deferrals::Due due = Deferrals::Due::kNow) {
+    Sink sink;
+    task->CloseUnit({.seq = seq, .now = clock.Now(), .limits = limits, .due = due}, &sink);
+    if (!sink.redo.empty()) sink.cells.push_back("redo");
+    sink.cells.insert(sink.cells.end(), sink.redo.begin(), sink.redo.end());
+    if (!sink.trimmed.empty()) sink.cells.push_back("trim");
+    sink.cells.insert(sink.cells.end(), sink.trimmed.begin(), sink.trimmed.end());
+    return sink.cells;
+  }
+  struct Sink final : TaskState::UnitSink {
+    std::vector<std::string> cells, redo, trimmed;
+    static std::string Text(const TaskState::DirtyCell& cell) {
       std::string text(cell.key.view());
       if (!cell.field.is_null()) text += "." + std::string(cell.field.view());
-      cells.push_back(text + "=" +
-                      (cell.value.is_null() ? "null" : std::string(cell.value.view())));
-    });
-    return cells;
-  }
+      return text + "=" + (cell.value.is_null() ? "null" : std::string(cell.value.view()));
+    }
+    void Write(const TaskState::DirtyCell& cell) override { cells.push_back(Text(cell)); }
+    void Defer(const TaskState::DirtyCell& cell) override { redo.push_back(Text(cell)); }
+    void Trim(uint64_t seq) override { trimmed.push_back(std::to_string(seq)); }
+  };
 
+  ManualClock clock;
   std::unique_ptr<Cache> cache;
   std::unique_ptr<TaskState> task;
 };
