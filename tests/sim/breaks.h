@@ -15,6 +15,9 @@ struct Breaks {
   bool stable_offsets = false;  // published offsets are read without waiting for transactions
   bool metadata = false;        // transactions use the group's newest metadata, not their task's
   bool local_position = false;  // a host takes what itself published for what is published
+  bool redo_replay = false;     // a new owner is not given the redo
+  bool redo_trim = false;       // entries of the redo are dropped before their cells are written
+  bool redo_direct = false;     // a cell is written directly although an older entry has it
 };
 
 inline std::optional<Breaks> BreakNamed(std::string_view name) {
@@ -31,6 +34,12 @@ inline std::optional<Breaks> BreakNamed(std::string_view name) {
     breaks.metadata = true;
   else if (name == "local_position")
     breaks.local_position = true;
+  else if (name == "redo_replay")
+    breaks.redo_replay = true;
+  else if (name == "redo_trim")
+    breaks.redo_trim = true;
+  else if (name == "redo_direct")
+    breaks.redo_direct = true;
   else
     return std::nullopt;
   return breaks;

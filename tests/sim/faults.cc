@@ -55,6 +55,9 @@ void Schedule::Crash(Slot* slot) {
   if (process.store.commits_unanswered() > 0) outcome_.rows.Hit(Row::kReplyLost);
   if (process.has_unpublished()) outcome_.rows.Hit(Row::kBeforePublished);
   if (process.transactions.has_news()) outcome_.rows.Hit(Row::kAfterPublished);
+  for (const int32_t partition : process.tasks) {
+    if (!cluster_.database.task(partition).redo.empty()) outcome_.rows.Hit(Row::kCrashWithRedo);
+  }
   for (auto& commit : process.store.LeaveLate()) cluster_.late.push_back(std::move(commit));
   process.transactions.Stall(Below(2) == 0);
   process.AdvanceOutputs(static_cast<size_t>(Below(8)), 0);
@@ -122,6 +125,7 @@ void Schedule::GoBack() {
   for (const auto& [partition, task] : snapshot) {
     const auto applied = task.applied.find("in");
     const auto committed = cluster_.broker.Committed({"in", partition});
+    if (!task.redo.empty()) outcome_.rows.Hit(Row::kWentBackWithRedo);
     behind = behind ||
              (committed && applied != task.applied.end() && applied->second < committed->offset);
   }

@@ -71,9 +71,14 @@ void Schedule::Calm() {
   StepRebalance();
   cluster_.clock.Advance(stalled ? Millis(1'000) : kRound);
   cluster_.broker.Expire(cluster_.clock.Now(), kTransactionTimeout);
+  CheckStore();
+}
+
+void Schedule::CheckStore() {
   if (cluster_.database.superseded_commits > 0) {
     violation_ = "a commit of a superseded owner was applied";
   }
+  if (!cluster_.database.redo_violation.empty()) violation_ = cluster_.database.redo_violation;
 }
 
 bool Schedule::Done() {
@@ -82,6 +87,7 @@ bool Schedule::Done() {
     const int64_t end = cluster_.log.at({"in", partition}).end;
     if (end == 0) continue;
     if (settings_.stateful && cluster_.database.applied(partition, "in") != end) return false;
+    if (!cluster_.database.task(partition).redo.empty()) return false;
     const auto committed = cluster_.broker.Committed({"in", partition});
     // An offset without a note was set by hand, and says nothing about what is published.
     if (!committed || committed->offset != end || !commit::NoteOf(committed->metadata))
@@ -130,7 +136,7 @@ std::string Schedule::CheckState(int32_t partition) {
     if (!Skipped(partition, record.offset)) ++counts[*record.key];
   }
   for (const auto& [key, count] : counts) {
-    const std::string stored = cluster_.database.value(partition, 0, key).value_or("none");
+    const std::string stored = cluster_.database.cell(partition, 0, key).value_or("none");
     if (stored != std::to_string(count)) {
       return key + " of task " + std::to_string(partition) + " is " + stored + ", not " +
              std::to_string(count);

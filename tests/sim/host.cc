@@ -20,6 +20,8 @@ lane::LaneSettings LaneSettingsOf(const HostSettings& settings, const std::strin
   lane.commit_interval = settings.commit_interval;
   lane.commit_max_effects = settings.commit_max_effects;
   lane.cache_bytes = settings.cache_bytes;
+  lane.state_write_interval = settings.state_write_interval;
+  lane.redo_bytes_max = settings.redo_bytes_max;
   lane.fenced_wait = Millis(300);
   return lane;
 }

@@ -35,6 +35,8 @@ struct HostSettings {
   size_t commit_max_effects = 3;
   Millis commit_interval{20};
   size_t cache_bytes = 1 << 20;
+  Millis state_write_interval{100};
+  size_t redo_bytes_max = 1 << 20;
 };
 
 // One process of a host: a lane with its connections, and what it knows of its group. Gone with the

@@ -21,8 +21,11 @@ enum class Row {
   kRetention,
   kPartitionCount,
   kTransactionTimesOut,
+  kCrashWithRedo,
+  kRedoTakenOver,
+  kWentBackWithRedo,
 };
-inline constexpr size_t kRows = 11;
+inline constexpr size_t kRows = 14;
 inline constexpr std::array<std::string_view, kRows> kRowNames = {
     "crash before the store got the commit",
     "the store applied it, the reply is lost",
@@ -34,7 +37,10 @@ inline constexpr std::array<std::string_view, kRows> kRowNames = {
     "the group's offsets were reset",
     "retention passed applied",
     "the partition count changed",
-    "a transaction call times out"};
+    "a transaction call times out",
+    "crash between a deferred write and its cell",
+    "a new owner takes over what waits for its cell",
+    "the store went back to a time with deferred writes"};
 
 struct RowCounts {
   std::array<uint64_t, kRows> hits{};

@@ -2,6 +2,7 @@
 #include "sim/schedule.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 
 namespace millrace::sim {
@@ -32,10 +33,16 @@ Schedule::Schedule(uint64_t seed, Breaks breaks, bool verbose)
   settings_.max_records = Below(12) + 1;
   settings_.commit_max_effects = static_cast<size_t>(Below(6)) + 1;
   settings_.commit_interval = Millis(Below(40) + 1);
-  settings_.cache_bytes = Below(2) == 0 ? 1 : 1 << 20;
+  constexpr std::array<size_t, 4> kCacheBytes = {1, 500, 1'500, 1 << 20};
+  settings_.cache_bytes = kCacheBytes[static_cast<size_t>(Below(4))];
+  settings_.state_write_interval = Millis(Below(2) == 0 ? Below(50) : Below(1'000));
+  settings_.redo_bytes_max = Below(4) == 0 ? 60 : 1 << 20;
   cluster_.database.checks_epoch = !breaks.epoch;
   cluster_.database.checks_seq = !breaks.cas;
   cluster_.database.keeps_outbox = !breaks.outbox;
+  cluster_.database.gives_redo = !breaks.redo_replay;
+  cluster_.database.keeps_redo = !breaks.redo_trim;
+  cluster_.database.defers_held = !breaks.redo_direct;
   events_left_ = kEvents + Below(40);
   outcome_.events = events_left_;
   for (size_t i = 0; i < kSlots; ++i) slots_[i].name = "h" + std::to_string(i);
@@ -94,6 +101,7 @@ Outcome Schedule::Run() {
   }
   if (violation_.empty() && !Finish()) violation_ = "it does not come to an end" + Phases();
   if (violation_.empty()) violation_ = Check();
+  outcome_.rows.hits[static_cast<size_t>(Row::kRedoTakenOver)] += cluster_.database.redo_given;
   outcome_.violation = violation_;
   Trace(cluster_.database.commits_applied);
   for (const auto& [partition, entries] : cluster_.broker.outputs()) Trace(entries.size());
@@ -117,9 +125,7 @@ void Schedule::Act() {
   }
   if (Below(30) == 0) Snapshot();
   StepRebalance();
-  if (cluster_.database.superseded_commits > 0) {
-    violation_ = "a commit of a superseded owner was applied";
-  }
+  CheckStore();
 }
 
 void Schedule::Produce(int count) {

@@ -96,6 +96,7 @@ class Schedule {
   void Calm();
   void CalmStep(Process* process);
   bool Done();
+  void CheckStore();
   std::string Check();
   std::string CheckState(int32_t partition);
   std::string CheckOutputs();
