@@ -105,7 +105,9 @@ Totals Store::SumTotals(const std::vector<std::string>& tasks) {
 }
 
 void Store::Remove(const std::vector<std::string>& tasks) {
-  for (const std::string& task : tasks) Command({"UNLINK", task + ":task", task + kValues});
+  for (const std::string& task : tasks) {
+    Command({"UNLINK", task + ":task", task + ":r", task + kValues});
+  }
 }
 
 }  // namespace millrace::drain

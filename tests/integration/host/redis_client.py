@@ -28,20 +28,24 @@ class Redis:
         """Sends one command; bytes of the reply are text. RedisError: what Redis answered."""
         return self.commands([words])[0]
 
-    def commands(self, many: list[tuple]) -> list:
+    def commands(self, many: list[tuple], raw: bool = False) -> list:
         if self._stream:
             try:
-                return self._exchange(many)
+                return self._exchange(many, raw)
             except OSError:  # Stopped and started since; the commands of tests may be repeated.
                 self.close()
         with socket.create_connection(self._address, TIMEOUT_S) as connection:
             self._stream = connection.makefile("rwb")
-        return self._exchange(many)
+        return self._exchange(many, raw)
 
-    def _exchange(self, many: list[tuple]) -> list:
+    def _exchange(self, many: list[tuple], raw: bool) -> list:
         self._stream.write(b"".join(_encode(words) for words in many))
         self._stream.flush()
-        return [self._reply() for _ in many]
+        return [self._reply(raw) for _ in many]
+
+    def transaction(self, many: list[tuple]) -> list:
+        """The replies to the commands in one MULTI, with texts as bytes."""
+        return self.commands([("MULTI",), *many, ("EXEC",)], raw=True)[-1]
 
     def hash_scan(self, key: str) -> Iterator[tuple[str, str]]:
         """Every field and value, page by page; the hash must not change meanwhile."""
@@ -52,7 +56,7 @@ class Redis:
             if cursor == "0":
                 return
 
-    def _reply(self):
+    def _reply(self, raw: bool):
         line = self._stream.readline()
         if not line.endswith(b"\r\n"):
             raise ConnectionResetError("Redis closed the connection")
@@ -64,8 +68,11 @@ class Redis:
         if kind == b":":
             return int(rest)
         if kind == b"$":
-            return None if rest == "-1" else self._stream.read(int(rest) + 2)[:-2].decode()
-        return [self._reply() for _ in range(int(rest))]
+            if rest == "-1":
+                return None
+            text = self._stream.read(int(rest) + 2)[:-2]
+            return text if raw else text.decode()
+        return [self._reply(raw) for _ in range(int(rest))]
 
 
 def _encode(words: tuple) -> bytes:

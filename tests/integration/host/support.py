@@ -20,6 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 from millrace_stack import Stack, StackError  # noqa: E402, F401
+import redo  # noqa: E402
 from redis_client import Redis  # noqa: E402
 
 WAIT_S = 30.0
@@ -327,10 +328,12 @@ class HostTest(unittest.TestCase):
         return [offsets.get(str(p), 0) for p in range(partitions)]
 
     def states(self, function: str, state: str, partitions: int = 4) -> dict[str, str]:
+        """As committed: the redo laid over the fields, both as of one moment."""
         found = {}
         for partition in range(partitions):
-            key = f"{self.task_key(function, partition)}:s:{state}"
-            found.update(self.redis.hash_scan(key))
+            task = self.task_key(function, partition)
+            cells = redo.committed(self.redis, task, state)
+            found.update((key.decode(), value.decode()) for key, value in cells.items())
         return found
 
     def wait_all_applied(self, function: str, topic: str, timeout_s: float = WAIT_S) -> None:
