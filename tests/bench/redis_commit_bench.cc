@@ -27,6 +27,8 @@ struct Options {
   size_t units_in_flight = 8;
   bool read = false;
   bool maps = false;
+  size_t redo_units = 0;   // how long an entry of the redo is kept; 0: none
+  size_t redo_writes = 0;  // cells that a unit writes beside its entry
 };
 
 using Plain = std::unique_ptr<redisContext, decltype(&redisFree)>;
@@ -115,8 +117,23 @@ class Bench {
       if (options_.read) items_.push_back({0, key, {}});
     }
     if (options_.read) store_->StartRead(task, items_);
+    std::string redo;
+    std::vector<uint64_t> trimmed;
+    if (options_.redo_units > 0) {
+      for (const commit::WriteOp& op : writes_) redo_.Add({0, op.key, op.value});
+      redo = redo_.Finish();
+      writes_.resize(std::min(writes_.size(), options_.redo_writes));
+      if (seq > options_.redo_units) trimmed.push_back(seq - options_.redo_units);
+    }
     applied_[0].offset += static_cast<int64_t>(options_.effects_per_unit);
-    store_->StartCommit({task, &epoch_, seq, seq + 1, applied_, writes_});
+    store_->StartCommit({.partition = task,
+                         .epoch = &epoch_,
+                         .expected_seq = seq,
+                         .seq = seq + 1,
+                         .applied = applied_,
+                         .writes = writes_,
+                         .redo = redo,
+                         .redo_trimmed = trimmed});
     ++seq;
   }
 
@@ -129,6 +146,8 @@ class Bench {
   const std::string epoch_ = std::string(32, 'e');
   std::vector<uint64_t> seqs_;
   std::vector<commit::WriteOp> writes_;
+  const std::vector<std::string> states_ = {"totals"};
+  commit::RedoWriter redo_{&states_};
   std::vector<state::ReadItem> items_;
   Offsets applied_ = {{"in", 0}};
   state::ReadReply read_;
@@ -173,6 +192,10 @@ int main(int argc, char** argv) {
   app.add_option("--in-flight", options.units_in_flight, "units");
   app.add_flag("--read", options.read, "read the keys of a unit before it");
   app.add_flag("--maps", options.maps, "a map per key instead of a value");
+  app.add_option("--redo-units", options.redo_units,
+                 "every effect goes through the redo, whose entries are kept for so many units");
+  app.add_option("--redo-writes", options.redo_writes,
+                 "with --redo-units: so many effects of a unit are written to their cells as well");
   CLI11_PARSE(app, argc, argv);
   try {
     millrace::redis::Measure(options);
