@@ -26,6 +26,7 @@ EXIT_FAILURE, EXIT_INTERRUPTED = 1, 130
 FAMILIES = ("millrace", "kafka-streams", "flink")
 SIZES = (100, 1000)
 RECORDS_MIN = 1000
+DEFAULT_KEYS = 100_000
 
 
 def _keys(text: str) -> list[int]:
@@ -80,8 +81,9 @@ def parser() -> argparse.ArgumentParser:
                    help=f"of {', '.join(CELLS)} (default: all)")
     p.add_argument("--engines", type=_some_of(FAMILIES), default=list(FAMILIES),
                    metavar="ENGINE,...", help=f"of {', '.join(FAMILIES)} (default: all)")
-    p.add_argument("--keys", type=_keys, default=[100_000], metavar="N,...",
-                   help="distinct keys of the aggregate; hot: one key (default: 100000)")
+    p.add_argument("--keys", type=_keys, metavar="N,...",
+                   help="distinct keys; hot: one key (default: 100000 for the aggregate; 1000, "
+                   "300000 and 3000000 for recovery)")
     p.add_argument("--bytes", type=_sizes, default=[100], metavar="N,...",
                    help="bytes of a record, 100 or 1000 (default: 100)")
     p.add_argument("--records", type=_records, metavar="N", help="of each drain")
@@ -120,6 +122,8 @@ def _scale(arguments: argparse.Namespace) -> plan.Scale:
     changes: dict[str, object] = {}
     if arguments.blocks:
         changes = {"blocks": arguments.blocks, "recovery_blocks": arguments.blocks}
+    if arguments.keys:
+        changes["recovery_keys"] = tuple(arguments.keys)
     if arguments.no_latency:
         changes["loads"] = ()
     return plan.with_changes(scale, changes)
@@ -139,7 +143,7 @@ def _run(arguments: argparse.Namespace) -> None:
         report.write(out / "report.html", results, _engines(arguments), _facts(arguments))
         print(f"report: {out / 'report.html'}")
         return
-    wanted = plan.Wanted(cells=arguments.cell, engines=_engines(arguments), keys=arguments.keys,
+    wanted = plan.Wanted(cells=arguments.cell, engines=_engines(arguments), keys=arguments.keys or [DEFAULT_KEYS],
                          bytes=arguments.bytes, scale=_scale(arguments),
                          records=arguments.records, seed=arguments.seed)
     for engine in wanted.engines:

@@ -11,6 +11,8 @@ from .trial import CELLS
 
 FUNCTION = "bench"
 MILLRACE_COMMIT_MS = 100
+MANY_KEYS = 1_000_000
+CACHE_MANY_KEYS = "768MiB"
 HTTP_TIMEOUT_S = 5.0
 
 
@@ -26,6 +28,7 @@ class Job:
     folder: Path  # The trial's own; each instance has a folder below it.
     session_ms: int = 10_000
     heartbeat_ms: int = 1_000
+    keys: int = 0  # Of which there will be state; memory is sized by it, as a user would.
     commit_ms: int | None = None  # None: the engine's own choice for throughput.
     processors: frozenset[int] = frozenset()
 
@@ -88,6 +91,7 @@ class Millrace(Engine):
         library = (self._build / "tests/bench/bench_aggregate.so" if job.cell == "aggregate"
                    else self._build / "functions/echo.so")
         output = "changes" if job.cell == "aggregate" else "out"
+        cache = {"cache_bytes": CACHE_MANY_KEYS} if job.keys >= MANY_KEYS else {}
         return {
             "host": {"namespace": job.name, "id": f"{job.name}-{instance}",
                      "functions_dir": str(folder / "functions"),
@@ -95,7 +99,7 @@ class Millrace(Engine):
             "kafka": {"bootstrap.servers": job.kafka, "session.timeout.ms": job.session_ms,
                       "heartbeat.interval.ms": job.heartbeat_ms},
             "redis": {"url": job.redis},
-            "functions": {FUNCTION: {
+            "functions": {FUNCTION: cache | {
                 "library": str(library), "delivery": self._delivery,
                 "commit_interval": f"{job.commit_ms or MILLRACE_COMMIT_MS}ms",
                 "triggers": [{"kafka": {"topics": [job.input], "start": "earliest"}}],
@@ -123,11 +127,11 @@ class Millrace(Engine):
             "commit or checkpoint": f"{MILLRACE_COMMIT_MS} ms (the default)",
             "store and its durability": "Redis on the same machine, append-only file, everysec",
             "replication": "none: one broker, one Redis",
-            "caches": "64 MiB of state per function (the default)",
+            "caches": f"64 MiB of state (the default); {CACHE_MANY_KEYS} from {MANY_KEYS:,} keys on",
             "batch and linger": "librdkafka: linger 5 ms, batches of up to 1 MB (the defaults)",
             "threads": "one lane (the default), one librdkafka thread per broker and client",
             "heap": "jemalloc",
-            "left at its default": "everything but the topics and addresses",
+            "left at its default": "everything but topics, addresses and that cache",
         }
 
 

@@ -2,13 +2,13 @@
 """Flink as a peer; the reasons for its settings are in peers/flink/README.md."""
 from pathlib import Path
 
-from .engines import Job
+from .engines import MANY_KEYS, Job
 from .instance import Instance
 from .jvm_peer import JvmPeer
 
 CHECKPOINT_MS = 1000
 PARALLELISM = 2
-HEAP_MB = 512
+HEAP_MB, HEAP_MB_MANY_KEYS = 512, 3072  # With less it collects garbage all the time.
 # What Flink's own configuration passes on Java 17.
 EXPORTS = (
     "java.base/sun.net.util", "java.rmi/sun.rmi.registry", "jdk.compiler/com.sun.tools.javac.api",
@@ -19,8 +19,7 @@ OPENS = (
     "java.lang", "java.net", "java.io", "java.nio", "sun.nio.ch", "java.lang.reflect", "java.text",
     "java.time", "java.util", "java.util.concurrent", "java.util.concurrent.atomic",
     "java.util.concurrent.locks")
-MEMORY_FLAGS = (f"-Xms{HEAP_MB}m", f"-Xmx{HEAP_MB}m", "-XX:+UseParallelGC",
-                "-XX:MaxMetaspaceSize=256m")
+GC_FLAGS = ("-XX:+UseParallelGC", "-XX:MaxMetaspaceSize=256m")
 MODULE_FLAGS = (*(f"--add-exports={module}=ALL-UNNAMED" for module in EXPORTS),
                 *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENS))
 
@@ -35,11 +34,15 @@ class Flink(JvmPeer):
         super().__init__(build)
         self._store = store
         self.name = f"flink-{store}"
-        self.flags = (*MEMORY_FLAGS, *MODULE_FLAGS)
         left_out = {"scale-out"}  # An embedded cluster has no second process.
         if store == "rocksdb":
             left_out.add("pass-through")  # No state: it would be the same again.
         self.cells = tuple(cell for cell in self.cells if cell not in left_out)
+
+    def flags(self, job: Job) -> tuple[str, ...]:
+        many = self._store == "heap" and job.keys >= MANY_KEYS
+        heap_mb = HEAP_MB_MANY_KEYS if many else HEAP_MB
+        return (f"-Xms{HEAP_MB}m", f"-Xmx{heap_mb}m", *GC_FLAGS, *MODULE_FLAGS)
 
     def start(self, job: Job, instance: str = "a") -> Instance:
         checkpoints = job.folder / "checkpoints"
@@ -68,6 +71,8 @@ class Flink(JvmPeer):
             "caches": "RocksDB's, in managed memory" if self._store == "rocksdb" else "none",
             "batch and linger": "peers/flink/README.md",
             "threads": f"parallelism {PARALLELISM}, one JVM",
-            "heap": " ".join(MEMORY_FLAGS),
+            "heap": f"{HEAP_MB} MB, {' '.join(GC_FLAGS)}" + (
+                f"; {HEAP_MB_MANY_KEYS} MB from {MANY_KEYS:,} keys on"
+                if self._store == "heap" else ""),
             "left at its default": "peers/flink/README.md names the rest",
         }

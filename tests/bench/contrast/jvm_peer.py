@@ -13,11 +13,14 @@ RUNNING = "running"
 
 class JvmPeer(Engine):
     main = ""                    # The class that is started.
-    flags: tuple[str, ...] = ()  # Of the JVM.
     environment: dict[str, str] = {}
 
     def __init__(self, build: Path) -> None:
         self._build = build
+
+    def flags(self, job: Job) -> tuple[str, ...]:
+        """Of the JVM."""
+        raise NotImplementedError
 
     def prepare(self) -> None:
         class_path(self.family, self._build)
@@ -26,7 +29,7 @@ class JvmPeer(Engine):
         folder = self.folder(job, instance)
         folder.mkdir(parents=True, exist_ok=True)
         words = [f"{name}={value}" for name, value in values.items()]
-        return Instance(["java", *self.flags, "-cp", class_path(self.family, self._build), self.main,
+        return Instance(["java", *self.flags(job), "-cp", class_path(self.family, self._build), self.main,
                          *words], folder / "log", set(job.processors) or None, self.environment)
 
     @staticmethod

@@ -8,13 +8,15 @@ COMMIT_MS = 1000
 THREADS = 2
 CACHE_BYTES = 0
 HEAP_MB = 512
+FLAGS = (f"-Xms{HEAP_MB}m", f"-Xmx{HEAP_MB}m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
 
 
 class KafkaStreams(JvmPeer):
     name = family = "kafka-streams"
     main = "millrace.bench.KafkaStreamsPeer"
-    flags = (f"-Xmx{HEAP_MB}m", f"-Xms{HEAP_MB}m", "-XX:+UseSerialGC",
-             "-XX:+ExitOnOutOfMemoryError")
+
+    def flags(self, job: Job) -> tuple[str, ...]:
+        return FLAGS
 
     def start(self, job: Job, instance: str = "a") -> Instance:
         return self.launch(job, instance, {
@@ -39,6 +41,6 @@ class KafkaStreams(JvmPeer):
             "caches": "RocksDB's own; no record cache, which measured no better",
             "batch and linger": "peers/kafka-streams/README.md",
             "threads": f"{THREADS} stream threads",
-            "heap": " ".join(self.flags),
+            "heap": " ".join(FLAGS),
             "left at its default": "peers/kafka-streams/README.md names the rest",
         }

@@ -75,7 +75,7 @@ class Lab:
 
     def fresh_store(self) -> None:
         """An empty Redis, as a new process: its peak of memory is that of one trial."""
-        self.stack.kill("redis")
+        self.stack.stop("redis")
         shutil.rmtree(self.stack.folder / "redis" / "appendonlydir", ignore_errors=True)
         self.stack.start("redis")
         self._pin_store()

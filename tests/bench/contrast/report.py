@@ -114,15 +114,17 @@ def _ratios(group: Group) -> str:
 
 
 def _plausibility(found: list[Group]) -> str:
-    rows = [[row.title, row.engine, number(row.share), number(row.expected),
+    rows = [[row.title, row.engine, number(row.share), number(row.share_before),
+             number(row.cpu_s_per_million), number(row.cpu_s_before),
              "yes" if row.is_plausible else "NO: explain it, or mend its settings"]
             for row in plausibilities(found)]
     if not rows:
         return ""
     return ("<h2>Are the peers at their best?</h2><p>Records/s as a part of what a consumer "
-            "reaches that takes record by record and does nothing, in the same block; beside it "
-            "what the peer has reached before.</p>"
-            + _table(["", "peer", "here", "before", "plausible"], rows))
+            "reaches that takes them in batches and does nothing, in the same block, and "
+            "CPU-seconds per million; beside them what the peer has reached before. One of both "
+            "must be as good.</p>"
+            + _table(["", "peer", "part", "before", "CPU-s", "before", "plausible"], rows))
 
 
 def _fairness(engines: Sequence[Engine]) -> str:

@@ -116,7 +116,7 @@ class Runner:
                         "heartbeat_ms": HEARTBEAT_MS}
         cell = "pass-through" if trial.cell == "pass-through" else "aggregate"
         return Job(name=name, cell=cell, input=f"{name}.in", output=f"{name}.out",
-                   kafka=self._lab.kafka, redis=self._lab.redis, folder=folder,
+                   kafka=self._lab.kafka, redis=self._lab.redis, folder=folder, keys=trial.keys,
                    processors=frozenset(self._lab.engine_processors), **settings)
 
     @staticmethod
