@@ -12,7 +12,6 @@ from .trial import CELLS
 FUNCTION = "bench"
 MILLRACE_COMMIT_MS = 100
 MANY_KEYS = 1_000_000
-CACHE_MANY_KEYS = "768MiB"
 HTTP_TIMEOUT_S = 5.0
 
 
@@ -91,7 +90,6 @@ class Millrace(Engine):
         library = (self._build / "tests/bench/bench_aggregate.so" if job.cell == "aggregate"
                    else self._build / "functions/echo.so")
         output = "changes" if job.cell == "aggregate" else "out"
-        cache = {"cache_bytes": CACHE_MANY_KEYS} if job.keys >= MANY_KEYS else {}
         return {
             "host": {"namespace": job.name, "id": f"{job.name}-{instance}",
                      "functions_dir": str(folder / "functions"),
@@ -99,7 +97,7 @@ class Millrace(Engine):
             "kafka": {"bootstrap.servers": job.kafka, "session.timeout.ms": job.session_ms,
                       "heartbeat.interval.ms": job.heartbeat_ms},
             "redis": {"url": job.redis},
-            "functions": {FUNCTION: cache | {
+            "functions": {FUNCTION: {
                 "library": str(library), "delivery": self._delivery,
                 "commit_interval": f"{job.commit_ms or MILLRACE_COMMIT_MS}ms",
                 "triggers": [{"kafka": {"topics": [job.input], "start": "earliest"}}],
@@ -127,11 +125,11 @@ class Millrace(Engine):
             "commit or checkpoint": f"{MILLRACE_COMMIT_MS} ms (the default)",
             "store and its durability": "Redis on the same machine, append-only file, everysec",
             "replication": "none: one broker, one Redis",
-            "caches": f"64 MiB of state (the default); {CACHE_MANY_KEYS} from {MANY_KEYS:,} keys on",
+            "caches": "64 MiB of state (the default)",
             "batch and linger": "librdkafka: linger 5 ms, batches of up to 1 MB (the defaults)",
             "threads": "one lane (the default), one librdkafka thread per broker and client",
             "heap": "jemalloc",
-            "left at its default": "everything but topics, addresses and that cache",
+            "left at its default": "everything but topics and addresses",
         }
 
 
