@@ -10,6 +10,7 @@ import unittest
 from pathlib import Path
 
 BUILD = os.environ["MILLRACE_BUILD_DIR"]
+ROOT = Path(__file__).resolve().parents[3]
 RUN_S = 800
 ENGINES = {"millrace exactly once", "millrace at least once", "kafka-streams", "flink-heap",
            "flink-rocksdb"}
@@ -55,6 +56,14 @@ class BenchTest(unittest.TestCase):
             self.assertGreater(found[("recovery", engine, "lost_first_output_s")], 0)
             self.assertLess(found[("footprint", engine, "idle_mb")], 100)
         self.assertEqual(found[("recovery", "millrace exactly once", "outputs_repeated")], 0)
+
+    def test_the_script_tells_every_option_without_building_anything(self):
+        done = subprocess.run([str(ROOT / "script/bench"), "--help"], capture_output=True, text=True,
+                              timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for option in ("--quick", "--full", "--cell", "--engines", "--keys", "--bytes", "--records",
+                       "--keep", "--out", "--report"):
+            self.assertIn(option, done.stdout)
 
     def test_wrong_words_are_refused_before_anything_starts(self):
         for words in (["--cell", "nothing"], ["--bytes", "7"], ["--keys", "none"],
