@@ -34,18 +34,15 @@ class Follower:
 
     def delay_before(self, moment: float, seconds: float) -> float:
         """The longest that readers were behind the schedule, in the seconds before the moment."""
-        return self._longest(moment - seconds, moment)
+        return self.longest_delay(moment - seconds, moment)
 
-    def _longest(self, since: float, until: float) -> float:
+    def longest_delay(self, since: float, until: float) -> float:
         longest, newest = 0.0, None
         for at, tag in list(self._seen):
             if newest is not None and since <= at <= until:
                 longest = max(longest, at - newest)
             newest = tag
         return longest
-
-    def longest_delay(self, since: float, until: float) -> float:
-        return self._longest(since, until)
 
     def caught_up_after(self, moment: float, delay_s: float) -> float | None:
         """When readers were no further behind than that, with something newer than the moment."""
@@ -62,7 +59,7 @@ class Follower:
         return late
 
 
-def wait_for(found, what: str, timeout_s: float, running) -> float | None:
+def wait_for(found, timeout_s: float, running) -> float | None:
     """Polls; None when it has not come in time."""
     deadline = time.monotonic() + timeout_s
     while (value := found()) is None:

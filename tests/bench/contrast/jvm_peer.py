@@ -8,7 +8,6 @@ from .instance import Instance
 from .peers import class_path
 
 FIRST_RECORD = "first-record"
-RUNNING = "running"
 
 
 class JvmPeer(Engine):

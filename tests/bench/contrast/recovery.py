@@ -106,12 +106,12 @@ def _kill(loaded: Loaded, lose_disk: bool) -> dict[str, float]:
     if lose_disk:
         loaded.engine.lose_disk(job)
     loaded.running = loaded.start()
-    first = wait_for(lambda: follower.first_of_after(killed), "an output", RECOVERY_S,
+    first = wait_for(lambda: follower.first_of_after(killed), RECOVERY_S,
                      loaded.running)
     if first is None:
         raise BenchError(f"no output within {RECOVERY_S:.0f} s after a kill; the engine's log "
                          f"ends:\n{loaded.running.log_tail()}")
-    caught_up = wait_for(lambda: follower.caught_up_after(killed, usual), "no delay", RECOVERY_S,
+    caught_up = wait_for(lambda: follower.caught_up_after(killed, usual), RECOVERY_S,
                          loaded.running)
     figures = {"first_output_s": first - killed}
     if caught_up is not None:
