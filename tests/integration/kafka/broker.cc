@@ -63,6 +63,20 @@ struct Producer {
   std::unique_ptr<Client> client;
 };
 
+// The offset up to which a consumer with `isolation` may read.
+int64_t EndOffset(const ClientOptions& options, const char* isolation, const std::string& topic,
+                  int32_t partition) {
+  ConfBuilder conf(options.properties);
+  conf.Set("isolation.level", isolation);
+  const auto client = *Client::Create(RD_KAFKA_CONSUMER, std::move(conf), options, nullptr);
+  int64_t low = 0;
+  int64_t end = 0;
+  Require(rd_kafka_query_watermark_offsets(client->get(), topic.c_str(), partition, &low, &end,
+                                           kTimeoutMs),
+          "end of " + topic);
+  return end;
+}
+
 // Runs one admin request and fails on the first error in its reply.
 struct Admin {
   explicit Admin(const ClientOptions& options) : producer(options) {
@@ -177,6 +191,13 @@ void Broker::ProduceInTransaction(const std::string& topic, int32_t partition, i
   } else {
     Require(rd_kafka_abort_transaction(rk, kTimeoutMs), "abort");
   }
+  // The coordinator answers once it has recorded the outcome; the partition gets its marker later,
+  // and until then no reader sees the records.
+  const int64_t records_end = EndOffset(Options(), "read_uncommitted", topic, partition);
+  Require(Eventually([&] {
+            return EndOffset(Options(), "read_committed", topic, partition) >= records_end;
+          }),
+          "marker in " + topic);
 }
 
 namespace {
