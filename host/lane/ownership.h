@@ -25,7 +25,8 @@ inline constexpr size_t kBatchesMax = 3;
 
 inline constexpr size_t kNoLimit = SIZE_MAX;
 
-inline constexpr size_t kUnitsClosedMax = 256;  // closed and not applied, per task
+inline constexpr size_t kUnitsClosedMax = 64;       // closed and not applied, per task
+inline constexpr size_t kUnitsPublishingMax = 256;  // applied and not published, per task
 
 // What one ownership of a task made: its input, its cached state, its chain of commits. Ends as a
 // whole, so that nothing of a former ownership can reach a later one.

@@ -9,7 +9,7 @@
 namespace millrace::lane {
 namespace {
 
-constexpr size_t kUnitsInFlightMax = 64;  // sent and not answered, per task
+constexpr size_t kUnitsInFlightMax = 16;  // sent and not answered, per task
 
 // Puts the cells of a unit where they go.
 class UnitCells final : public state::TaskState::UnitSink {

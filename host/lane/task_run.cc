@@ -68,7 +68,8 @@ void LaneTask::Prefetch(PreparedBatch* batch) {
 bool LaneTask::MayRun(SteadyTime now) const {
   if (own_->batches.empty() || own_->batches.front().waiting) return false;
   if (own_->retry && now < own_->retry->next_try) return false;
-  if (own_->chain.closed_count() + own_->publishing.size() >= kUnitsClosedMax) return false;
+  if (own_->chain.closed_count() >= kUnitsClosedMax) return false;
+  if (own_->publishing.size() >= kUnitsPublishingMax) return false;
   return lane_->ports.outputs->queued_bytes() + lane_->unpublished_bytes <
          lane_->settings.output_bytes_max;
 }
