@@ -95,7 +95,7 @@ ConfBuilder ConfOf(const OutputProducerOptions& options) {
   conf.Set("enable.idempotence", "true");
   conf.Set("acks", "all");
   conf.Set("message.timeout.ms", "0");
-  conf.SetDefault("linger.ms", "5");
+  conf.SetDefault("linger.ms", "1");
   conf.SetDefault("topic.metadata.refresh.interval.ms", kMetadataRefreshMs);
   // The lane bounds what is in flight by queued_bytes(); these limits must lie beyond that.
   conf.SetDefault("queue.buffering.max.messages", "10000000");

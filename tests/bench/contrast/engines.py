@@ -10,6 +10,7 @@ from .instance import Instance
 from .trial import CELLS
 
 FUNCTION = "bench"
+LINGER_MS = {"exactly_once": 5, "at_least_once": 1}
 MILLRACE_COMMIT_MS = 100
 MANY_KEYS = 1_000_000
 HTTP_TIMEOUT_S = 5.0
@@ -126,7 +127,7 @@ class Millrace(Engine):
             "store and its durability": "Redis on the same machine, append-only file, everysec",
             "replication": "none: one broker, one Redis",
             "caches": "64 MiB of state (the default)",
-            "batch and linger": "librdkafka: linger 5 ms, batches of up to 1 MB (the defaults)",
+            "batch and linger": f"librdkafka: linger {LINGER_MS[self._delivery]} ms, batches of up to 1 MB (the default)",
             "threads": "one lane (the default), one librdkafka thread per broker and client",
             "heap": "jemalloc",
             "left at its default": "everything but topics and addresses",

@@ -19,7 +19,7 @@ class AtLeastOnce final : public Publisher {
         next_(spec.input, spec.partitions),
         committed_(next_),
         client_(NewProducer(spec)),
-        output_(client_.get(), spec.output),
+        output_(client_.get(), spec),
         answers_(rd_kafka_queue_new(spec.consumer)) {}
   ~AtLeastOnce() override {
     rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
@@ -62,6 +62,7 @@ class AtLeastOnce final : public Publisher {
 
   bench::ClientPtr NewProducer(const PublisherSpec& spec) {
     bench::Settings settings = HostProducerSettings();
+    settings.emplace_back("linger.ms", "1");
     settings.emplace_back("message.timeout.ms", "0");
     return bench::NewClient(RD_KAFKA_PRODUCER, spec.brokers, settings, [this](auto* conf) {
       rd_kafka_conf_set_opaque(conf, this);

@@ -15,6 +15,7 @@ using MetadataPtr = std::unique_ptr<rd_kafka_consumer_group_metadata_t,
 bench::ClientPtr NewProducer(const PublisherSpec& spec) {
   bench::Settings settings = HostProducerSettings();
   const std::string timeout_ms = std::to_string(kTransactionTimeoutMs);
+  settings.emplace_back("linger.ms", "5");
   settings.emplace_back("transactional.id", "bench-loop-" + spec.group);
   settings.emplace_back("transaction.timeout.ms", timeout_ms);
   settings.emplace_back("message.timeout.ms", timeout_ms);
@@ -34,7 +35,7 @@ class ExactlyOnce final : public Publisher {
       : consumer_(spec.consumer),
         next_(spec.input, spec.partitions),
         client_(NewProducer(spec)),
-        output_(client_.get(), spec.output) {
+        output_(client_.get(), spec) {
     RequireDone(rd_kafka_init_transactions(client_.get(), bench::kBrokerTimeoutMs),
                 "preparing for transactions");
   }

@@ -47,10 +47,10 @@ def check(topic: str, patience_s: int = 30) -> dict:
     return run("check", topic=topic, cell="pass-through", **{"patience-seconds": patience_s})
 
 
-def loop(source: str, delivery: str) -> str:
+def loop(source: str, delivery: str, *flags: str) -> str:
     """Copies the topic; answers where to."""
     target = fresh("out")
-    done = run("loop", "--until-end", input=source, output=target, delivery=delivery, group=target)
+    done = run("loop", "--until-end", *flags, input=source, output=target, delivery=delivery, group=target)
     assert done["commits"] > 0 and done["seconds"] > 0, done
     return target
 
@@ -60,8 +60,9 @@ class FillLoopCheck(unittest.TestCase):
         source = fresh("in")
         filled = fill(source, RECORDS)
         self.assertEqual(filled["pass_through"]["digest"], check(source)["digest"])
-        for delivery in ("at_least_once", "exactly_once"):
-            found = check(loop(source, delivery))
+        for delivery, *flags in (("at_least_once",), ("exactly_once",),
+                                 ("at_least_once", "--as-host"), ("exactly_once", "--as-host")):
+            found = check(loop(source, delivery, *flags))
             self.assertEqual(found["records"], RECORDS, delivery)
             self.assertEqual(found["digest"], filled["pass_through"]["digest"], delivery)
             self.assertEqual(found["distinct_keys"], filled["keys_used"], delivery)

@@ -18,6 +18,7 @@ std::unique_ptr<Publisher> MakePublisher(const LoopSpec& spec, TopicReader* read
                                 .output = spec.output,
                                 .group = spec.group,
                                 .partitions = reader->partitions(),
+                                .as_host = spec.as_host,
                                 .consumer = reader->client()};
   return spec.delivery == Delivery::kExactlyOnce ? MakeExactlyOncePublisher(publisher)
                                                  : MakeAtLeastOncePublisher(publisher);

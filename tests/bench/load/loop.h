@@ -15,6 +15,7 @@ struct LoopSpec {
   std::string group;
   Delivery delivery = Delivery::kAtLeastOnce;
   int64_t commit_interval_ms = 100;
+  bool as_host = false;    // records like the host's, see OutputTopic
   bool until_end = false;  // of the input as it was at the start; else until SIGTERM
 };
 

@@ -35,6 +35,7 @@ struct PublisherSpec {
   std::string output;
   std::string group;  // of `consumer`
   int partitions = 4;
+  bool as_host = false;            // records like the host's, see OutputTopic
   rd_kafka_t* consumer = nullptr;  // commits the offsets; outlives the publisher
 };
 

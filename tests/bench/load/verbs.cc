@@ -146,6 +146,8 @@ Verb AddLoop(CLI::App* app) {
       ->capture_default_str();
   spec->group = "bench-loop";
   verb->add_option("--group", spec->group, "Offsets are committed to it")->capture_default_str();
+  verb->add_flag("--as-host", spec->as_host,
+                 "Records as millrace writes them: timestamp kept, an id in a header, a call each");
   verb->add_flag("--until-end", spec->until_end,
                  "Ends where the input ends at the start; else by SIGTERM");
   return {verb, [spec] { return ToJson(Loop(*spec)); }};
