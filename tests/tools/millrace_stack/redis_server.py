@@ -12,6 +12,7 @@ daemonize no
 appendonly yes
 appendfsync everysec
 save ""
+auto-aof-rewrite-min-size 512mb
 maxmemory-policy noeviction
 loglevel notice
 """
