@@ -14,6 +14,7 @@ from .bare_loop import BareLoop
 from .engines import Engine, Millrace
 from .errors import BenchError
 from .flink import Flink
+from .flink_cluster import FlinkCluster
 from .kafka_streams import KafkaStreams
 from .lab import Lab, StackError
 from .records_file import RecordsFile, load
@@ -109,11 +110,12 @@ def _engines(arguments: argparse.Namespace) -> list[Engine]:
     engines: list[Engine] = []
     if "millrace" in arguments.engines:
         engines += [Millrace(build, "exactly_once"), Millrace(build, "at_least_once")]
-        engines += [BareLoop(build, "exactly_once"), BareLoop(build, "at_least_once")]
+        engines += [BareLoop(build, delivery, as_host) for as_host in (False, True)
+                    for delivery in ("exactly_once", "at_least_once")]
     if "kafka-streams" in arguments.engines:
         engines.append(KafkaStreams(build))
     if "flink" in arguments.engines:
-        engines += [Flink(build, "heap"), Flink(build, "rocksdb")]
+        engines += [Flink(build, "heap"), Flink(build, "rocksdb"), FlinkCluster(build)]
     return engines
 
 
@@ -135,14 +137,14 @@ def _facts(arguments: argparse.Namespace) -> report.Facts:
                         versions())
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def _run(arguments: argparse.Namespace) -> int:
     out = arguments.out or ROOT / "build/bench" / datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     out.mkdir(parents=True, exist_ok=True)
     if arguments.report:
         results = load(arguments.report)
         report.write(out / "report.html", results, _engines(arguments), _facts(arguments))
         print(f"report: {out / 'report.html'}")
-        return
+        return 0
     wanted = plan.Wanted(cells=arguments.cell, engines=_engines(arguments), keys=arguments.keys or [DEFAULT_KEYS],
                          bytes=arguments.bytes, scale=_scale(arguments),
                          records=arguments.records, seed=arguments.seed)
@@ -163,17 +165,20 @@ def _run(arguments: argparse.Namespace) -> None:
             lab.close()
             shutil.rmtree(folder, ignore_errors=True)
         if runner.results:
-            report.write(out / "report.html", runner.results, wanted.engines, _facts(arguments))
+            report.write(out / "report.html", runner.results, wanted.engines, _facts(arguments),
+                         runner.failures)
             print(f"trials: {out / 'trials.csv'}\nreport: {out / 'report.html'}")
+    for failure in runner.failures:
+        print(f"bench: {failure.trial.title()}: {failure.reason}", file=sys.stderr)
+    return EXIT_FAILURE if runner.failures else 0
 
 
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_INTERRUPTED))
     try:
-        _run(parser().parse_args())
+        return _run(parser().parse_args())
     except (BenchError, StackError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return EXIT_FAILURE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    return 0

@@ -34,7 +34,7 @@ class Flink(JvmPeer):
         super().__init__(build)
         self._store = store
         self.name = f"flink-{store}"
-        left_out = {"scale-out"}  # An embedded cluster has no second process.
+        left_out = {"scale-out"}  # One process; FlinkCluster has more.
         if store == "rocksdb":
             left_out.add("pass-through")  # No state: it would be the same again.
         self.cells = tuple(cell for cell in self.cells if cell not in left_out)

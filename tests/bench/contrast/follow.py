@@ -6,7 +6,7 @@ import time
 from .lab import Lab
 
 NANOSECONDS = 1e9
-SLACK_S = 0.05
+SLACK_S = 0.2  # Less is the noise of the machine.
 
 
 class Follower:

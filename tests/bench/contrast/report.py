@@ -10,7 +10,7 @@ from .engines import Engine
 from .plots import bars, number, percentiles
 from .ratios import spread
 from .summary import COMPARED, FIGURES, Group, groups, plausibilities
-from .trial import Result
+from .trial import Failure, Result
 
 STYLE = """body{font:15px/1.45 sans-serif;max-width:62em;margin:2em auto;padding:0 1em;color:#222}
 table{border-collapse:collapse;margin:.6em 0 1.4em;font-size:13px}
@@ -30,9 +30,10 @@ class Facts:
     versions: dict[str, str]
 
 
-def write(path: Path, results: Sequence[Result], engines: Sequence[Engine], facts: Facts) -> None:
+def write(path: Path, results: Sequence[Result], engines: Sequence[Engine], facts: Facts,
+          failures: Sequence[Failure] = ()) -> None:
     found = groups(results)
-    parts = [_head(results, facts), _plausibility(found)]
+    parts = [_head(results, facts), _failures(failures), _plausibility(found)]
     parts += [_section(group) for group in found]
     parts += [_fairness(engines), "</body></html>\n"]
     path.write_text("".join(parts), encoding="utf-8")
@@ -56,6 +57,15 @@ def _head(results: Sequence[Result], facts: Facts) -> str:
             "ratios, taken block by block, are what counts. "
             "Medians; in brackets the least and the greatest value.</p>"
             + _table(["", ""], [[name, value] for name, value in rows.items()]))
+
+
+def _failures(failures: Sequence[Failure]) -> str:
+    if not failures:
+        return ""
+    return ('<h2 class="bad">Trials that failed</h2>'
+            + _table(["trial", "reason"],
+                     [[f"block {failure.trial.block}, {failure.trial.title()}", failure.reason]
+                      for failure in failures]))
 
 
 def _section(group: Group) -> str:

@@ -14,7 +14,7 @@ from .lab import Lab
 from .latency import latency
 from .recovery import recovery, scale_out
 from .records_file import RecordsFile
-from .trial import Result, Trial
+from .trial import Failure, Result, Trial
 
 LATENCY_COMMIT_MS = 100   # The same for every engine.
 RECOVERY_COMMIT_MS = 100
@@ -26,6 +26,7 @@ class Runner:
         self._lab, self._wanted, self._file = lab, wanted, file
         self._engines = {engine.name: engine for engine in wanted.engines}
         self.results: list[Result] = []
+        self.failures: list[Failure] = []
         self._began, self._planned = time.monotonic(), 0
 
     def run(self) -> None:
@@ -52,7 +53,7 @@ class Runner:
             self._run_one(trial)
 
     def _run_one(self, trial: Trial) -> None:
-        done = len(self.results)
+        done = len(self.results) + len(self.failures)
         minutes = (time.monotonic() - self._began) / 60
         print(f"[{done + 1}/{self._planned}, {minutes:.1f} min] {trial.title()}", flush=True)
         spin_s, before = machine.spin_probe_s(), machine.machine_time()
@@ -60,7 +61,10 @@ class Runner:
         try:
             figures = self._measure(trial)
         except BenchError as error:
-            raise BenchError(f"{trial.title()}: {error}") from None
+            # One engine's failure says nothing about the trials behind it.
+            self.failures.append(Failure(trial, str(error)))
+            print(f"    FAILED: {error}", flush=True)
+            return
         steal_s = (machine.machine_time() - before).steal_s
         result = Result(trial, figures, spin_s, steal_s, started)
         self.results.append(result)
@@ -93,13 +97,17 @@ class Runner:
                 if isinstance(figures, dict) for name, value in figures.items()}
 
     def _rate(self, trial: Trial) -> int:
-        """A part of what the slowest of the engines drains, as this run has measured it."""
+        """A part of what the slowest of the engines drains, as this run has measured it with the
+        larger number of records."""
         rates: dict[str, list[float]] = {}
         for result in self.results:
             same = (result.trial.cell, result.trial.keys, result.trial.bytes) == (
                 trial.cell, trial.keys, trial.bytes)
-            if same and result.trial.engine in self._engines and "total_s" in result.figures:
+            large = result.trial.records == plan.records_of(self._wanted, trial.keys, trial.bytes)
+            if same and large and result.trial.engine in self._engines:
                 rates.setdefault(result.trial.engine, []).append(_rate_of(result))
+        if not rates:
+            raise BenchError("no engine has drained this input, so there is no rate to send at")
         return max(1, int(trial.load * min(map(statistics.median, rates.values()))))
 
     def _job(self, trial: Trial) -> Job:

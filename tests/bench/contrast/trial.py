@@ -34,6 +34,13 @@ class Trial:
         return (self.cell, self.measure, self.keys, self.bytes, self.records, self.load, self.disk)
 
 
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """A trial without figures: the engine was wrong, late or gone."""
+    trial: Trial
+    reason: str
+
+
 @dataclasses.dataclass
 class Result:
     trial: Trial
