@@ -26,7 +26,8 @@ class BareLoop(Engine):
                          "--input", job.input, "--output", job.output, "--delivery",
                          self._delivery, "--commit-interval-ms", str(job.commit_ms or COMMIT_MS),
                          "--group", self.group(job),
-                         *(["--as-host"] if self._as_host else [])], folder / "log", set(job.processors) or None)
+                         *(["--as-host"] if self._as_host else [])],
+                        folder / "log", set(job.processors) or None)
 
     def group(self, job: Job) -> str:
         return f"loop-{job.name}"
@@ -36,4 +37,5 @@ class BareLoop(Engine):
                 "store and its durability": "none", "replication": "none: one broker",
                 "batch and linger": "as millrace sets librdkafka",
                 "records": "timestamp and id of millrace's, one call each" if self._as_host
-                           else "key and value, a call per batch", "threads": "one, and librdkafka's"}
+                else "key and value, a call per batch",
+                "threads": "one, and librdkafka's"}

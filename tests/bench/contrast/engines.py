@@ -127,7 +127,8 @@ class Millrace(Engine):
             "store and its durability": "Redis on the same machine, append-only file, everysec",
             "replication": "none: one broker, one Redis",
             "caches": "64 MiB of state (the default)",
-            "batch and linger": f"librdkafka: linger {LINGER_MS[self._delivery]} ms, batches of up to 1 MB (the default)",
+            "batch and linger": f"librdkafka: linger {LINGER_MS[self._delivery]} ms, batches of up "
+                                "to 1 MB (the default)",
             "threads": "one lane (the default), one librdkafka thread per broker and client",
             "heap": "jemalloc",
             "left at its default": "everything but topics and addresses",

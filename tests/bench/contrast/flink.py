@@ -44,15 +44,22 @@ class Flink(JvmPeer):
         heap_mb = HEAP_MB_MANY_KEYS if many else HEAP_MB
         return (f"-Xms{HEAP_MB}m", f"-Xmx{heap_mb}m", *GC_FLAGS, *MODULE_FLAGS)
 
-    def start(self, job: Job, instance: str = "a") -> Instance:
-        checkpoints = job.folder / "checkpoints"
-        values = {
+    def values(self, job: Job, instance: str, parallelism: int) -> dict[str, object]:
+        """What every program of the peer is told."""
+        return {
             "bootstrap": job.kafka, "input": job.input, "output": job.output,
             "application": job.name, "cell": job.cell, "delivery": "exactly_once",
-            "checkpoint_interval_ms": job.commit_ms or CHECKPOINT_MS, "parallelism": PARALLELISM,
+            "checkpoint_interval_ms": job.commit_ms or CHECKPOINT_MS, "parallelism": parallelism,
             "store": self._store, "state_dir": self.state_folder(job, instance),
-            "checkpoint_dir": checkpoints}
-        if any(checkpoints.rglob("_metadata")):
+            "checkpoint_dir": self._checkpoints(job)}
+
+    @staticmethod
+    def _checkpoints(job: Job) -> Path:
+        return job.folder / "checkpoints"
+
+    def start(self, job: Job, instance: str = "a") -> Instance:
+        values = self.values(job, instance, PARALLELISM)
+        if any(self._checkpoints(job).rglob("_metadata")):
             values["restore_from"] = "latest"
         return self.launch(job, instance, values)
 

@@ -2,16 +2,14 @@
 """Flink as a cluster of processes, which scale-out needs: one job manager, a task manager per instance,
 and the adaptive scheduler; peers/flink/README.md has the reasons for its settings."""
 import socket
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 from .engines import Job
 from .errors import BenchError
-from .flink import CHECKPOINT_MS, GC_FLAGS, MODULE_FLAGS, Flink
-from .instance import START_S, Instance
-from .peers import class_path
+from .flink import GC_FLAGS, MODULE_FLAGS, Flink
+from .instance import Instance
 
 SLOTS = 2           # Of each task manager.
 PARALLELISM = 4     # At most: the partitions of the input.
@@ -76,18 +74,9 @@ class FlinkCluster(Flink):
 
     def _run(self, job: Job, instance: str, role: str, parallelism: int, flags: tuple[str, ...],
              kind: type[Instance] = Instance) -> Instance:
-        folder = self.folder(job, instance)
-        folder.mkdir(parents=True, exist_ok=True)
-        values = {
-            "bootstrap": job.kafka, "input": job.input, "output": job.output,
-            "application": job.name, "cell": job.cell, "delivery": "exactly_once",
-            "checkpoint_interval_ms": job.commit_ms or CHECKPOINT_MS, "parallelism": parallelism,
-            "store": "heap", "state_dir": self.state_folder(job, instance),
-            "checkpoint_dir": job.folder / "checkpoints"}
-        command = ["java", *flags, *MODULE_FLAGS, "-cp", class_path(self.family, self._build),
-                   self.main, role, *map(str, self._ports[job.name]),
-                   *(f"{name}={value}" for name, value in values.items())]
-        return kind(command, folder / "log", set(job.processors) or None, self.environment)
+        return self.launch(job, instance, self.values(job, instance, parallelism),
+                           flags=(*flags, *MODULE_FLAGS),
+                           before=(role, *map(str, self._ports[job.name])), kind=kind)
 
     def _await_rest(self, job: Job, manager: Instance) -> None:
         url = f"http://127.0.0.1:{self._ports[job.name][1]}/overview"
@@ -104,12 +93,9 @@ class FlinkCluster(Flink):
     def _submit(self, job: Job) -> None:
         submission = self._run(job, "submit", "submit", PARALLELISM, SUBMIT_FLAGS)
         try:
-            until = time.monotonic() + START_S
-            while not any(line.startswith("started") for _, line in submission.lines):
-                if not submission.alive or time.monotonic() > until:
-                    raise BenchError("the job was not taken; the end of the log:\n"
-                                     + submission.log_tail())
-                time.sleep(0.01)
+            if submission.wait_end() != 0:
+                raise BenchError("the job was not taken; the end of the log:\n"
+                                 + submission.log_tail())
         finally:
             submission.end()
 

@@ -88,6 +88,13 @@ class Instance:
             raise BenchError(f"{self._process.args[0]} does not stop within {STOP_S:.0f} s; the "
                              f"end of its log:\n{self.log_tail()}") from None
 
+    def wait_end(self, timeout_s: float = START_S) -> int | None:
+        """The exit code of one that ends by itself; None: not within the time."""
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+
     def end(self) -> None:
         if self.alive:
             self.kill()

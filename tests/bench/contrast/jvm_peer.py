@@ -24,12 +24,16 @@ class JvmPeer(Engine):
     def prepare(self) -> None:
         class_path(self.family, self._build)
 
-    def launch(self, job: Job, instance: str, values: dict[str, object]) -> Instance:
+    def launch(self, job: Job, instance: str, values: dict[str, object], *,
+               flags: tuple[str, ...] | None = None, before: tuple[str, ...] = (),
+               kind: type[Instance] = Instance) -> Instance:
+        """`flags` instead of the peer's own; `before` comes before the values."""
         folder = self.folder(job, instance)
         folder.mkdir(parents=True, exist_ok=True)
-        words = [f"{name}={value}" for name, value in values.items()]
-        return Instance(["java", *self.flags(job), "-cp", class_path(self.family, self._build), self.main,
-                         *words], folder / "log", set(job.processors) or None, self.environment)
+        words = [*before, *(f"{name}={value}" for name, value in values.items())]
+        return kind(["java", *(self.flags(job) if flags is None else flags),
+                     "-cp", class_path(self.family, self._build), self.main, *words],
+                    folder / "log", set(job.processors) or None, self.environment)
 
     @staticmethod
     def folder(job: Job, instance: str) -> Path:

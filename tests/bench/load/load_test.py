@@ -50,7 +50,8 @@ def check(topic: str, patience_s: int = 30) -> dict:
 def loop(source: str, delivery: str, *flags: str) -> str:
     """Copies the topic; answers where to."""
     target = fresh("out")
-    done = run("loop", "--until-end", *flags, input=source, output=target, delivery=delivery, group=target)
+    done = run("loop", "--until-end", *flags, input=source, output=target, delivery=delivery,
+               group=target)
     assert done["commits"] > 0 and done["seconds"] > 0, done
     return target
 
