@@ -67,13 +67,15 @@ class LaneBench {
   observe::LaneCounters counters;
   lane::LaneSettings settings;
   std::unique_ptr<lane::Lane> lane;
-  bool deduplicate = false;  // every topic
+  bool deduplicate = false;                      // every topic
+  commit::Transactions* transactions = nullptr;  // of a lane that is exactly once
 
   Status Create(TestFunction* function) {
     lane::LanePorts ports;
     ports.records = &source;
     ports.outputs = &sink;
     ports.group = &group;
+    ports.transactions = transactions;
     ports.observer = &observer;
     ports.counters = &counters;
     ports.clock = &world_->clock;
