@@ -12,11 +12,12 @@ from .ratios import spread
 from .summary import COMPARED, FIGURES, Group, groups, plausibilities
 from .trial import Failure, Result
 
-STYLE = """body{font:15px/1.45 sans-serif;max-width:62em;margin:2em auto;padding:0 1em;color:#222}
+STYLE = """body{font:15px/1.45 sans-serif;max-width:70em;margin:2em auto;padding:0 1em;color:#222}
 table{border-collapse:collapse;margin:.6em 0 1.4em;font-size:13px}
 td,th{border:1px solid #ccc;padding:3px 8px;text-align:left;vertical-align:top}
-td.n{text-align:right;white-space:nowrap}th{background:#f2f4f7}svg{display:block;margin:1em 0}
-h2{margin-top:2em;border-bottom:1px solid #ccc}.bad{color:#a40000}small{color:#666}"""
+td.n{text-align:right}td:first-child:not(.n){white-space:nowrap}th{background:#f2f4f7}
+svg{display:block;margin:1em 0}h2{margin-top:2em;border-bottom:1px solid #ccc}
+.bad{color:#a40000}small{color:#666}"""
 PLOTTED = ("records_per_s", "cpu_s_per_million", "peak_mb", "lost_first_output_s",
            "kept_first_output_s", "first_record_s", "settled_s", "start_s", "idle_mb")
 LATENCIES = ("latency_ms_p50", "latency_ms_p95", "latency_ms_p99", "latency_ms_p99_9")
