@@ -25,6 +25,7 @@ inline constexpr size_t kBatchesMax = 3;
 
 inline constexpr size_t kNoLimit = SIZE_MAX;
 
+inline constexpr size_t kUnitsInFlightMax = 16;     // sent and not answered, per task
 inline constexpr size_t kUnitsClosedMax = 64;       // closed and not applied, per task
 inline constexpr size_t kUnitsPublishingMax = 256;  // applied and not published, per task
 

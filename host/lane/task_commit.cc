@@ -9,8 +9,6 @@
 namespace millrace::lane {
 namespace {
 
-constexpr size_t kUnitsInFlightMax = 16;  // sent and not answered, per task
-
 // Puts the cells of a unit where they go.
 class UnitCells final : public state::TaskState::UnitSink {
  public:

@@ -16,7 +16,6 @@ class FakeTransactions final : public commit::Transactions {
   std::vector<commit::TransactionRequest> requests;  // in order
 
   bool under_way() const { return under_way_; }
-  bool has_news() const { return reply_.has_value(); }  // wakes the lane
 
   void Commit() {
     under_way_ = false;

@@ -5,27 +5,20 @@
 
 #include "lane/ownership.h"
 #include "unit/fakes/fake_transactions.h"
-#include "unit/fakes/lane_bench.h"
+#include "unit/lane/counting_lanes.h"
 
 namespace millrace::lane {
 namespace {
 
-using fakes::HandlerEvent;
 using fakes::LaneBench;
 using fakes::Stateful;
 using fakes::TestFunction;
 
-constexpr size_t kUnitsInFlight = 16;  // sent and not answered
 constexpr int kEvents = 1000;
 
-const std::vector<Use> kUses = {{1, UseKind::kValue, "counts"}, {2, UseKind::kOutput, "out"}};
-
-int32_t CountAndEmit(HandlerEvent& event) {
-  const Slice known = event.Get(1);
-  const int count = known.is_null() ? 0 : std::stoi(std::string(known.view()));
-  event.Put(1, std::to_string(count + 1));
+int32_t CountAndEmit(fakes::HandlerEvent& event) {
   event.Emit(2, event.key(), "x");
-  return MR_DONE;
+  return CountEvent(event);
 }
 
 // A task that closes a unit with every event, and has its key in the cache.
@@ -49,7 +42,7 @@ class Bounds : public testing::Test {
 
   fakes::World world;
   LaneBench bench{&world, Stateful::kYes};
-  TestFunction function{kUses, CountAndEmit};
+  TestFunction function{kCountingUses, CountAndEmit};
 };
 
 TEST_F(Bounds, AStoreThatDoesNotAnswerIsSentAFewUnitsAndTheEventsWait) {
@@ -57,7 +50,7 @@ TEST_F(Bounds, AStoreThatDoesNotAnswerIsSentAFewUnitsAndTheEventsWait) {
   Feed(kEvents);
   bench.store.held = true;
   ASSERT_TRUE(bench.RunFor(Millis(1'000)));
-  EXPECT_EQ(bench.store.outstanding(), kUnitsInFlight);
+  EXPECT_EQ(bench.store.outstanding(), kUnitsInFlightMax);
   EXPECT_EQ(function.calls(), 1 + static_cast<int>(kUnitsClosedMax));
   EXPECT_EQ(Stored(), "1");
 
