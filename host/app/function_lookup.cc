@@ -44,11 +44,20 @@ Error Unknown(const std::string& name, const std::set<std::string>& names,
 
 }  // namespace
 
+function::ProbeSettings ProbeByThisProgram() {
+  // Also when the file that it was started from has been replaced meanwhile.
+  return {.command = {"/proc/self/exe", kProbeVerb}};
+}
+
 function::DirectoryOptions DirectoryOptionsOf(const config::HostConfig& config,
                                               function::CatalogMode mode) {
   return {
       .watch = {.directory = config.functions_dir},
-      .cache_dir = config.cache_dir,
+      .admission = {.cache_dir = config.cache_dir,
+                    .owner = mode == function::CatalogMode::kRun ? function::OwnerCheck::kRefuse
+                                                                 : function::OwnerCheck::kWarn,
+                    .signatures = {.required = config.trust.require, .keys = config.trust.keys},
+                    .probe = ProbeByThisProgram()},
       .mode = mode,
       .read_yaml = [name = config.namespace_name](
                        const std::string& path) -> Result<std::vector<FunctionSpec>> {
@@ -87,7 +96,7 @@ Result<FoundFunction> FindFunction(const config::HostConfig& config, const std::
     }
     pollfd changed{.fd = (*directory)->fd(), .events = POLLIN, .revents = 0};
     poll(&changed, 1, kTickMs);
-  } while (std::chrono::steady_clock::now() < until);
+  } while (std::chrono::steady_clock::now() < until || (*directory)->probing());
   if (problems.contains(name)) return Fatal("function " + name + ": " + problems[name]);
   return Unknown(name, names, problems);
 }

@@ -11,6 +11,12 @@
 
 namespace millrace::app {
 
+// The verb of this program that is the child of a probe; see function::RunProbe.
+inline constexpr const char* kProbeVerb = "probe-library";
+
+// How this program starts the child of a probe.
+function::ProbeSettings ProbeByThisProgram();
+
 // How the directory of a host with this configuration is followed.
 function::DirectoryOptions DirectoryOptionsOf(const config::HostConfig& config,
                                               function::CatalogMode mode);
@@ -21,9 +27,9 @@ struct FoundFunction {
 };
 
 // One function of a configuration, declared there or in a file of its functions_dir, with its
-// library loaded; the libraries of others are not touched. kPoison: there is no such function, and
-// which name is near; kFatal: it could not run, and why. Blocks on the disk and runs the library's
-// static initialisers.
+// library probed and loaded; the libraries of others are not touched. kPoison: there is no such
+// function, and which name is near; kFatal: it could not run, and why. Blocks on the disk and the
+// probe, and runs the library's static initialisers.
 Result<FoundFunction> FindFunction(const config::HostConfig& config, const std::string& name);
 
 }  // namespace millrace::app

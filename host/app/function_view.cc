@@ -71,7 +71,7 @@ observe::FunctionTotals TotalsOf(const FunctionRunner& runner) {
 http::FunctionStatus StatusOf(const std::string& name, const HostedFunction& function) {
   http::FunctionStatus view;
   view.name = name;
-  view.state = http::FunctionState::kRefused;
+  view.state = function.probed ? http::FunctionState::kStarting : http::FunctionState::kRefused;
   view.reason = function.reason;
   view.library = function.spec.library;
   view.group = function.spec.group;

@@ -55,16 +55,21 @@ void Host::Apply(const CatalogEvent& event) {
       return;
     }
     case CatalogEvent::Kind::kWaiting:
+    case CatalogEvent::Kind::kProbed:
     case CatalogEvent::Kind::kRefused:
       return Tell(event);
   }
 }
 
 void Host::Tell(const CatalogEvent& event) {
-  const bool waits = event.kind == CatalogEvent::Kind::kWaiting;
+  const bool refused = event.kind == CatalogEvent::Kind::kRefused;
   const std::string what = event.function.empty() ? event.file : "function " + event.function;
-  const std::string text = what + (waits ? " waits: " : " refused: ") + event.reason;
-  options_.log->Log(waits ? LogLevel::kWarn : LogLevel::kError, text);
+  const std::string text = what + (refused ? " refused: " : " waits: ") + event.reason;
+  const bool moments = event.kind == CatalogEvent::Kind::kProbed;
+  options_.log->Log(refused   ? LogLevel::kError
+                    : moments ? LogLevel::kDebug
+                              : LogLevel::kWarn,
+                    text);
   const std::lock_guard lock(mutex_);
   if (event.function.empty()) {
     file_problems_[event.file] = event.reason;
@@ -72,6 +77,7 @@ void Host::Tell(const CatalogEvent& event) {
   }
   HostedFunction& function = functions_[event.function];
   function.reason = event.reason;
+  function.probed = event.kind == CatalogEvent::Kind::kProbed;
   if (!function.runner) function.spec = event.spec;
 }
 
@@ -94,6 +100,7 @@ void Host::ForgetProblems() {
 // A new library alone goes to the runner that there is; a new specification makes a new runner,
 // once the former has drained and left its group. What cannot run leaves what runs alone.
 void Host::Replace(const CatalogEvent& event) {
+  if (!event.candidate.warning.empty()) options_.log->Warn(event.candidate.warning);
   std::shared_ptr<FunctionRunner> running;
   {
     const std::lock_guard lock(mutex_);

@@ -23,6 +23,7 @@ struct HostedFunction {
   FunctionSpec spec;
   // Why it is refused or waits; of one that runs, why newer files of it are not taken.
   std::string reason;
+  bool probed = false;  // it waits for the probe of its library, that is for moments
 };
 
 struct HostOptions {

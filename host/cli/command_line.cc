@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/command_line.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <iostream>
 
 #include "app/api_service.h"
+#include "app/function_lookup.h"
 #include "app/process.h"
 #include "app/state_rebuild.h"
+#include "cli/inspect_command.h"
 #include "cli/invoke_command.h"
 #include "config/config.h"
+#include "function/probe_child.h"
 #include "observe/log.h"
 
 namespace millrace::cli {
 namespace {
 
 // What later versions will take; asked for today, it is refused by name.
-constexpr const char* kLaterCommands[] = {"submit", "function", "redrive"};
+constexpr const char* kLaterCommands[] = {"submit", "redrive"};
 
 int PrintErrors(const config::ConfigErrors& errors) {
   for (const config::ConfigError& error : errors) std::cerr << config::ToString(error) << "\n";
@@ -32,6 +37,20 @@ int Run(const std::string& config_path, LogLevel level) {
   if (!config) return PrintErrors(config.error());
   const auto log = observe::MakeStderrLogger(level);
   return app::RunProcess({.config = *std::move(config)}, log.get());
+}
+
+struct RunArguments {
+  std::string config_path;
+  bool attach = false;
+};
+
+int CheckAndRun(const CLI::App& run, const RunArguments& arguments, LogLevel level) {
+  if (arguments.attach) return NotAvailable("--attach");
+  if (!run.remaining().empty() || arguments.config_path.empty()) {
+    std::cerr << "millrace run: wants -c FILE or FOLDER, and nothing else\n";
+    return app::kExitUsage;
+  }
+  return Run(arguments.config_path, level);
 }
 
 struct DevArguments {
@@ -103,6 +122,39 @@ int State(const StateCommand& command, LogLevel level) {
       log.get());
 }
 
+// `millrace function VERB`; of the verbs there is one.
+struct FunctionCommand {
+  CLI::App* function = nullptr;
+  CLI::App* inspect = nullptr;
+  std::string file;
+};
+
+void AddFunctionCommand(CLI::App* program, FunctionCommand* command) {
+  command->function = program->add_subcommand("function", "Look at function libraries");
+  command->function->prefix_command();  // what follows another verb is not looked at
+  command->inspect = command->function->add_subcommand(
+      "inspect", "Tell what a library says of itself, and whether a host would take it");
+  command->inspect->add_option("file", command->file, "The library")->required();
+}
+
+int Function(const FunctionCommand& command) {
+  const auto others = command.function->remaining();
+  if (!*command.inspect && !others.empty()) return NotAvailable("function " + others.front());
+  if (!*command.inspect || !others.empty() || !command.inspect->remaining().empty()) {
+    std::cerr << "millrace function: wants inspect, and one FILE\n";
+    return app::kExitUsage;
+  }
+  return Inspect(command.file);
+}
+
+// Started by hosts alone; its end runs nothing of the library that was loaded.
+void AddProbeCommand(CLI::App* program, function::ProbeArguments* arguments) {
+  CLI::App* probe = program->add_subcommand(app::kProbeVerb, "The child of a probe")->group("");
+  probe->add_option("copy", arguments->copy)->required();
+  probe->add_option("file", arguments->file)->required();
+  probe->add_option("parent", arguments->parent)->required();
+}
+
 int Version() {
   const http::VersionInfo version = app::GetVersionInfo();
   std::cout << "millrace " << version.version << ", function ABI " << version.abi << "\n";
@@ -134,11 +186,10 @@ int Main(int argc, char** argv) {
   program.add_option("--log-level", level_name, "debug, info, warn or error")
       ->capture_default_str();
 
-  std::string config_path;
+  RunArguments run_arguments;
   auto* run = program.add_subcommand("run", "Run the functions of a configuration");
-  run->add_option("-c,--config", config_path, "YAML file, or a folder of them");
-  bool attach = false;
-  run->add_flag("--attach", attach, "Not available in this version")->group("");
+  run->add_option("-c,--config", run_arguments.config_path, "YAML file, or a folder of them");
+  run->add_flag("--attach", run_arguments.attach, "Not available in this version")->group("");
   run->allow_extras();
 
   DevArguments dev_arguments;
@@ -148,8 +199,9 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   dev->add_option("--http", dev_arguments.http, "ADDRESS:PORT; port 0 is any free one");
 
+  std::string checked_path;
   auto* check = program.add_subcommand("check", "Check a configuration and print every error");
-  check->add_option("-c,--config", config_path, "YAML file, or a folder of them")->required();
+  check->add_option("-c,--config", checked_path, "YAML file, or a folder of them")->required();
 
   InvokeArguments invoke_arguments;
   auto* invoke =
@@ -158,6 +210,11 @@ int Main(int argc, char** argv) {
 
   StateCommand state;
   AddStateCommand(&program, &state);
+
+  FunctionCommand function_command;
+  AddFunctionCommand(&program, &function_command);
+  function::ProbeArguments probe;
+  AddProbeCommand(&program, &probe);
 
   auto* version = program.add_subcommand("version", "Print the version");
 
@@ -178,18 +235,13 @@ int Main(int argc, char** argv) {
   for (const char* later : kLaterCommands) {
     if (program.got_subcommand(later)) return NotAvailable(later);
   }
-  if (*run) {
-    if (attach) return NotAvailable("--attach");
-    if (!run->remaining().empty() || config_path.empty()) {
-      std::cerr << "millrace run: wants -c FILE or FOLDER, and nothing else\n";
-      return app::kExitUsage;
-    }
-    return Run(config_path, *level);
-  }
+  if (*run) return CheckAndRun(*run, run_arguments, *level);
   if (*dev) return Dev(dev_arguments, *level);
-  if (*check) return Check(config_path);
+  if (*check) return Check(checked_path);
   if (*invoke) return Invoke(invoke_arguments);
   if (*state.state) return State(state, *level);
+  if (*function_command.function) return Function(function_command);
+  if (program.got_subcommand(app::kProbeVerb)) _exit(function::RunProbe(probe));
   if (*version) return Version();
   std::cerr << program.help();
   return app::kExitUsage;

@@ -13,6 +13,12 @@
 
 namespace millrace::config {
 
+// Whose signature a library needs, and keeps, to be run.
+struct TrustConfig {
+  bool require = false;
+  std::vector<std::string> keys;  // ed25519 public keys, in base64: raw or DER
+};
+
 // Everything that YAML says about one host. A value; made without YAML it is the default
 // configuration. Relative paths are relative to the working folder of the process. `kafka` and
 // `redis_url` may hold secrets: they go to their adapters and nowhere else.
@@ -30,6 +36,8 @@ struct HostConfig {
   // heartbeat.interval.ms are here only when the file sets them.
   std::map<std::string, std::string> kafka{{"bootstrap.servers", "127.0.0.1:9092"}};
   std::string redis_url = "redis://127.0.0.1:6379/0";
+
+  TrustConfig trust;
 
   std::vector<FunctionSpec> functions;  // in the order of the files; names and groups are unique
 };

@@ -2,6 +2,8 @@
 #include "config/host_reader.h"
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include "config/secret.h"
 #include "config/section_reader.h"
@@ -31,6 +33,37 @@ void ReadHttp(const SectionReader& host, ListenAddress* http) {
            Quoted(text) + hint;
   });
   if (!listen.empty()) *http = *ParseListen(listen);
+}
+
+void ReadKeys(const SectionReader& trust, std::vector<std::string>* keys) {
+  const Entry* entry = trust.Find("keys");
+  if (!entry || entry->value.kind == Node::Kind::kFailed) return;
+  const Node& list = entry->value;
+  if (list.kind != Node::Kind::kSequence) {
+    trust.report()->Invalid(list.at, trust.Name("keys") + " must be a list of public keys");
+    return;
+  }
+  for (const Node& item : list.items) {
+    const std::string* key = TextOf(item, trust.Name("keys"), trust.report());
+    if (!key) continue;
+    const std::string bad = CheckPublicKey(*key);
+    if (bad.empty()) {
+      keys->push_back(*key);
+    } else {
+      trust.report()->Invalid(item.at, trust.Name("keys") + " " + bad);
+    }
+  }
+}
+
+void ReadTrust(const SectionReader& host, TrustConfig* trust) {
+  const Entry* entry = host.Find("trust");
+  if (!entry) return;
+  const SectionReader reader(TrustSection(), entry->value, host.Name("trust"), host.report());
+  reader.Read("require", &trust->require);
+  ReadKeys(reader, &trust->keys);
+  if (trust->require && trust->keys.empty()) {
+    host.report()->Invalid(entry->key_at, reader.Name("require") + " needs " + reader.Name("keys"));
+  }
 }
 
 void ReadProperty(const Entry& property, Report* report, HostConfig* config) {
@@ -64,6 +97,7 @@ void ReadHost(const Entry& host, Report* report, HostConfig* config) {
   reader.Read("lane_queue_bytes", &config->lane_queue_bytes);
   reader.Read("lane_output_bytes", &config->lane_output_bytes);
   ReadHttp(reader, &config->http);
+  ReadTrust(reader, &config->trust);
 }
 
 void ReadKafka(const Entry& kafka, Report* report, HostConfig* config) {

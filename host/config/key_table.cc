@@ -170,6 +170,19 @@ constexpr Key kHttpKeys[] = {
 };
 constexpr Section kHttp{"host.http", kHttpKeys};
 
+constexpr Key kTrustKeys[] = {
+    {.name = "require",
+     .type = KeyType::kFlag,
+     .about = "Libraries without a signature by one of the keys are refused.",
+     .default_text = "false"},
+    {.name = "keys",
+     .type = KeyType::kTextList,
+     .about = "ed25519 public keys in base64, 32 bytes or what a PEM file holds. A signature that "
+              "is there has to be by one of them.",
+     .pattern = "^(MCowBQYDK2VwAyEA)?[A-Za-z0-9+/]{43}=$"},
+};
+constexpr Section kTrust{"host.trust", kTrustKeys};
+
 constexpr Key kHostKeys[] = {
     {.name = "namespace",
      .about = "With the function's name the identity of its state.",
@@ -206,6 +219,10 @@ constexpr Key kHostKeys[] = {
      .min = kMiB,
      .max = 64 * kGiB},
     {.name = "http", .type = KeyType::kSection, .about = "The HTTP interface.", .section = &kHttp},
+    {.name = "trust",
+     .type = KeyType::kSection,
+     .about = "Whose signature libraries need.",
+     .section = &kTrust},
 };
 constexpr Section kHost{"host", kHostKeys};
 
@@ -284,6 +301,7 @@ std::vector<std::string_view> Section::names() const {
 const Section& RootSection() { return kRoot; }
 const Section& HostSection() { return kHost; }
 const Section& HttpSection() { return kHttp; }
+const Section& TrustSection() { return kTrust; }
 const Section& RedisSection() { return kRedis; }
 const Section& FunctionSection() { return kFunction; }
 const Section& BatchSection() { return kBatch; }

@@ -53,6 +53,7 @@ struct Section {
 const Section& RootSection();
 const Section& HostSection();
 const Section& HttpSection();
+const Section& TrustSection();
 const Section& RedisSection();
 const Section& FunctionSection();
 const Section& BatchSection();

@@ -101,6 +101,21 @@ std::string CheckHostId(std::string_view id) {
          Quoted(id);
 }
 
+std::string CheckPublicKey(std::string_view key) {
+  constexpr std::string_view kDerHead = "MCowBQYDK2VwAyEA";
+  constexpr size_t kRawChars = 44;  // of 32 bytes
+  std::string_view raw = key;
+  if (raw.starts_with(kDerHead)) raw.remove_prefix(kDerHead.size());
+  const bool right = raw.size() == kRawChars && raw.back() == '=' &&
+                     std::all_of(raw.begin(), raw.end() - 1, [](char c) {
+                       return IsLowerOrDigit(c) || IsUpper(c) || c == '+' || c == '/';
+                     });
+  if (right) return {};
+  return "must hold ed25519 public keys in base64 (44 characters, or 60 as `openssl pkey -pubout` "
+         "writes them between its lines), not " +
+         Quoted(key);
+}
+
 std::string CheckRedisUrl(std::string_view url) {
   const std::string form =
       "must be redis://[[user]:password@]host[:port][/database], rediss:// "

@@ -18,6 +18,9 @@ std::string CheckHostId(std::string_view id);
 // redis://[[user]:password@]host[:port][/database] or rediss://. Never repeats the URL.
 std::string CheckRedisUrl(std::string_view url);
 
+// An ed25519 public key in base64: its 32 bytes, or what a PEM file of one holds.
+std::string CheckPublicKey(std::string_view key);
+
 struct ListenAddress {
   std::string address;  // an IP address
   uint16_t port = 0;    // 0 = any free one

@@ -42,8 +42,14 @@ void Catalog::YamlRead(const std::string& file, Result<std::vector<FunctionSpec>
 void Catalog::YamlRemoved(const std::string& file) { yamls_.erase(file); }
 
 void Catalog::LibraryChanged(const std::string& file) {
-  libraries_[file].read.reset();
-  libraries_[file].delay.clear();
+  LibraryFile& library = libraries_[file];
+  library.read.reset();
+  library.delay.clear();
+  library.probed = false;
+}
+
+void Catalog::SignatureChanged(const std::string& file) {
+  if (libraries_.contains(file)) LibraryChanged(file);
 }
 
 void Catalog::LibraryRead(const std::string& file, Result<Candidate> candidate) {
@@ -56,6 +62,12 @@ void Catalog::LibraryDelayed(const std::string& file, std::string reason) {
   LibraryFile& library = libraries_[file];
   library.read.reset();
   library.delay = std::move(reason);
+  library.probed = false;
+}
+
+void Catalog::LibraryProbed(const std::string& file) {
+  LibraryDelayed(file, "library " + file + " is being probed");
+  libraries_[file].probed = true;
 }
 
 void Catalog::LibraryRemoved(const std::string& file) { libraries_.erase(file); }
@@ -87,7 +99,8 @@ void Catalog::FindLibrary(Wanted* wanted) const {
     wanted->obstacle = CatalogEvent::Kind::kWaiting;
     wanted->reason = "waiting for library " + wanted->library;
   } else if (!library->second.read) {
-    wanted->obstacle = CatalogEvent::Kind::kWaiting;
+    wanted->obstacle =
+        library->second.probed ? CatalogEvent::Kind::kProbed : CatalogEvent::Kind::kWaiting;
     wanted->reason = library->second.delay.empty()
                          ? "library " + wanted->library + " is not read yet"
                          : library->second.delay;
@@ -141,6 +154,11 @@ void Catalog::ReconcileFunction(const std::string& name, const Wanted& wanted,
                                 std::vector<CatalogEvent>* events) {
   if (!wanted.candidate) {
     const auto told = problems_.find(name);
+    if (wanted.obstacle == CatalogEvent::Kind::kProbed && told_.contains(name)) {
+      // What runs is none the worse for it; what was wrong before stays so until the outcome.
+      if (told != problems_.end()) (*problems)[name] = told->second;
+      return;
+    }
     if (told == problems_.end() || told->second != wanted.reason)
       events->push_back(
           {wanted.obstacle, name, wanted.obstacle_file, wanted.reason, wanted.spec, {}});

@@ -21,6 +21,7 @@ struct Candidate {
   std::string sha256;
   std::shared_ptr<const Library> library;  // not looked at by the catalog
   std::optional<FunctionSpec> suggested;   // what its note suggests, for a library without YAML
+  std::string warning = {};                // what whoever starts it should be told; may be empty
 };
 
 // What the host has to do, or to tell, about one function.
@@ -30,6 +31,7 @@ struct CatalogEvent {
     kReplaced,  // it is wanted with another spec or library than in the last event with a candidate
     kRemoved,   // stop it after a drain
     kWaiting,   // it cannot run yet; `reason` says for what
+    kProbed,    // the same for moments: its library is being probed. Not told of what runs
     kRefused,   // `file` is bad; `reason` says why. What runs goes on as it is
   };
   Kind kind = Kind::kStarted;
@@ -68,9 +70,13 @@ class Catalog {
 
   // A library file is there, perhaps with new content; it is read only once something wants it.
   void LibraryChanged(const std::string& file);
+  // Its signature came, changed or went: a library that is there is to be read again.
+  void SignatureChanged(const std::string& file);
   void LibraryRead(const std::string& file, Result<Candidate> candidate);
   // It could not be read just now (changing, disk full): stays in LibrariesToRead.
   void LibraryDelayed(const std::string& file, std::string reason);
+  // It is good as far as can be seen; whether it can be loaded is being tried out.
+  void LibraryProbed(const std::string& file);
   void LibraryRemoved(const std::string& file);
 
   // Library files that are there, wanted and not yet read: give them to LibraryRead.
@@ -94,6 +100,7 @@ class Catalog {
     std::optional<Result<Candidate>> read;  // absent: not yet
     std::optional<FunctionSpec> suggested;  // by the last good content
     std::string delay;                      // why it is not read yet
+    bool probed = false;                    // that is why
   };
   struct Wanted {
     FunctionSpec spec;

@@ -27,7 +27,8 @@ struct Change {
 
 struct WatchOptions {
   std::string directory;
-  std::vector<std::string> suffixes{".so", ".yaml", ".yml"};  // names starting with '.' never count
+  std::vector<std::string> suffixes{".so", ".so.sig", ".yaml",
+                                    ".yml"};  // names starting with '.' never count
   Millis rescan_interval{1000};
   Millis link_rescan_interval{
       200};            // while there are links or files elsewhere: no events for those

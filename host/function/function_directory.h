@@ -8,16 +8,17 @@
 #include <vector>
 
 #include "base/result.h"
+#include "function/admission.h"
 #include "function/catalog.h"
 #include "function/directory_watch.h"
 #include "function/library.h"
-#include "function/library_cache.h"
+#include "function/unique_fd.h"
 
 namespace millrace::function {
 
 struct DirectoryOptions {
   WatchOptions watch;
-  std::string cache_dir;
+  AdmissionSettings admission;
   CatalogMode mode = CatalogMode::kRun;
   // The functions that a YAML file of the directory declares; called with its path.
   std::function<Result<std::vector<FunctionSpec>>(const std::string& path)> read_yaml;
@@ -25,10 +26,10 @@ struct DirectoryOptions {
   std::function<std::optional<FunctionSpec>(const Library&)> suggest;
 };
 
-// functions_dir as the host sees it: watch, cache and catalog in one. Libraries that some function
-// wants are read, checked, copied and loaded here; events that start or replace a function carry
-// the loaded library, ready for OpenGeneration. One thread; Poll blocks on the disk and runs the
-// libraries' static initialisers.
+// functions_dir as the host sees it: watch, admission and catalog in one. Libraries that some
+// function wants are admitted here; events that start or replace a function carry the loaded
+// library, ready for OpenGeneration. One thread; Poll blocks on the disk, not on probes, and runs
+// the static initialisers of libraries that a probe survived.
 class FunctionDirectory {
  public:
   static Result<std::unique_ptr<FunctionDirectory>> Open(DirectoryOptions options);
@@ -39,27 +40,32 @@ class FunctionDirectory {
   // Functions that are declared elsewhere, under the name of that place (the main configuration).
   void Declare(const std::string& file, std::vector<FunctionSpec> functions);
 
-  // Readable when Poll has something to do.
-  int fd() const { return watch_->fd(); }
+  // Readable when Poll has something to do. While a probe runs, Poll is to be called from time to
+  // time all the same: it keeps the deadline.
+  int fd() const { return epoll_.get(); }
 
-  // Takes in what changed and tells what is to be done. Files that are complete when the host
-  // starts are all in the first call.
+  // Takes in what changed and tells what is to be done. Functions whose files are complete when the
+  // host starts are all in the first call, if only as being probed.
   std::vector<CatalogEvent> Poll();
+
+  bool probing() const { return admission_->probing(); }  // a library, at the moment
 
   const Catalog& catalog() const { return catalog_; }
   const std::string& problem() const { return watch_->problem(); }  // of the directory itself
 
  private:
-  FunctionDirectory(DirectoryOptions options, std::unique_ptr<DirectoryWatch> watch);
+  FunctionDirectory(DirectoryOptions options, std::unique_ptr<DirectoryWatch> watch,
+                    std::unique_ptr<Admission> admission, UniqueFd epoll);
   std::string PathOf(const std::string& name) const;
   void Take(const Change& change);
   void ReadLibraries();
-  Result<Candidate> LoadCandidate(const std::string& name);
+  Candidate CandidateOf(AdmittedLibrary admitted) const;
   std::set<std::string> WantedElsewhere() const;
 
   DirectoryOptions options_;
   std::unique_ptr<DirectoryWatch> watch_;
-  LibraryCache cache_;
+  std::unique_ptr<Admission> admission_;
+  UniqueFd epoll_;  // of the two
   Catalog catalog_;
   bool cache_cleaned_ = false;       // by the first Poll
   std::set<std::string> elsewhere_;  // libraries outside the directory, as given to the watch

@@ -156,25 +156,29 @@ Result<std::vector<Use>> CheckTable(const mr_function* table, const LibraryNote&
   return uses;
 }
 
-Result<std::shared_ptr<const Library>> Library::Load(const LibraryBytes& bytes,
-                                                     LibraryCache* cache) {
+Result<CheckedCopy> Library::Check(const LibraryBytes& bytes, LibraryCache* cache) {
   auto note = InspectLibrary(bytes);
   if (!note) return note.error();
   auto copy = cache->Store(bytes);
   if (!copy) return copy.error();
+  return CheckedCopy{bytes.file, bytes.sha256, *std::move(copy), *std::move(note)};
+}
 
+Result<std::shared_ptr<const Library>> Library::Load(const CheckedCopy& checked,
+                                                     const std::function<void()>& mapped) {
   // Never closed: unloading is not reliable, and instances may outlive every other trace.
-  void* handle = ::dlopen(copy->c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!handle) return Fatal(LoaderText(*copy, bytes.file));
-  auto table = TableOf(handle, bytes.file);
+  void* handle = ::dlopen(checked.copy.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!handle) return Fatal(LoaderText(checked.copy, checked.file));
+  mapped();
+  auto table = TableOf(handle, checked.file);
   if (!table) return table.error();
-  auto uses = CheckTable(*table, *note, bytes.file);
+  auto uses = CheckTable(*table, checked.note, checked.file);
   if (!uses) return uses.error();
 
   std::shared_ptr<Library> library(new Library);
-  library->file_ = bytes.file;
-  library->sha256_ = bytes.sha256;
-  library->note_ = *std::move(note);
+  library->file_ = checked.file;
+  library->sha256_ = checked.sha256;
+  library->note_ = checked.note;
   library->table_ = **table;
   library->uses_ = *std::move(uses);
   return std::shared_ptr<const Library>(std::move(library));

@@ -3,6 +3,7 @@
 
 #include <millrace/abi.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,16 +15,30 @@
 
 namespace millrace::function {
 
+// A library that may be loaded as far as its bytes tell: format and note are good, and there is a
+// private copy.
+struct CheckedCopy {
+  std::string file;  // the user's, for messages
+  std::string sha256;
+  std::string copy;  // path
+  LibraryNote note;
+};
+
 // One loaded library: mapped from its private copy, its table checked. Immutable, so it may be used
 // from any thread; functions that share a library share this object. The code is never unmapped,
 // not even when the object goes: destructors of thread-locals and unique symbols may still need it.
 class Library {
  public:
-  // Checks the bytes and the note, stores the private copy, loads it and checks what it exports;
-  // only the last two steps run code of the library. A refusal is kFatal and gives the reason;
-  // kRetriable when the cache directory cannot be written. Blocks on the disk; any thread.
-  static Result<std::shared_ptr<const Library>> Load(const LibraryBytes& bytes,
-                                                     LibraryCache* cache);
+  // Checks the bytes and the note, and stores the private copy; runs no code of the library. A
+  // refusal is kFatal and gives the reason; kRetriable when the cache directory cannot be written.
+  // Blocks on the disk; any thread.
+  static Result<CheckedCopy> Check(const LibraryBytes& bytes, LibraryCache* cache);
+
+  // Loads the copy and checks what it exports; both run code of the library, which can do to this
+  // process whatever it likes: see Probe. `mapped` is called between the two. A refusal is kFatal
+  // and gives the reason. Any thread.
+  static Result<std::shared_ptr<const Library>> Load(
+      const CheckedCopy& checked, const std::function<void()>& mapped = [] {});
 
   Library(const Library&) = delete;
   Library& operator=(const Library&) = delete;

@@ -108,7 +108,12 @@ Result<LibraryBytes> ReadLibrary(const std::string& path) {
 
   auto hash = Sha256(*bytes);
   if (!hash) return hash.error();
-  return LibraryBytes{path, *std::move(bytes), *std::move(hash), IdentityOf(after)};
+  return LibraryBytes{.file = path,
+                      .bytes = *std::move(bytes),
+                      .sha256 = *std::move(hash),
+                      .identity = IdentityOf(after),
+                      .owner = after.st_uid,
+                      .mode = after.st_mode & 07777};
 }
 
 Result<std::string> LibraryCache::Store(const LibraryBytes& library) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,8 @@ struct LibraryBytes {
   std::string bytes;
   std::string sha256;  // 64 hex digits
   FileIdentity identity;
+  uint32_t owner = 0;  // user id
+  uint32_t mode = 0;   // permission bits, such as 0755
 
   std::string hash12() const { return sha256.substr(0, 12); }
 };

@@ -55,7 +55,8 @@ class Folder {
 std::shared_ptr<const Generation> Load(const std::string& file, const std::string& folder) {
   function::LibraryCache cache(folder);
   function::OpenRequest request;
-  request.library = Value(function::Library::Load(Value(function::ReadLibrary(file)), &cache));
+  request.library = Value(function::Library::Load(
+      Value(function::Library::Check(Value(function::ReadLibrary(file)), &cache))));
   request.host = invoke::HandlerTable();
   request.function = "replay";
   return Value(function::OpenGeneration(std::move(request)));

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands: what they print, their exit codes, and what this version refuses by name."""
+import hashlib
 import json
 
-from directory_support import FolderTest, run
+from directory_support import FolderTest, example, hostile, run
 
 USAGE, CONFIGURATION = 2, 78
 NOT_AVAILABLE = "not available in this version"
@@ -57,7 +58,7 @@ class Commands(FolderTest):
                 self.assertRegex(done.stderr, f"{kind}.*{NOT_AVAILABLE}")
 
     def test_keys_of_the_host_that_come_later_are_refused_by_name(self) -> None:
-        for key in ("trust", "limits", "isolation", "store", "durability"):
+        for key in ("limits", "isolation", "store", "durability"):
             with self.subTest(key):
                 done, _ = self.check(f"host:\n  {key}: x\n")
                 self.assertEqual(done.returncode, CONFIGURATION, done)
@@ -67,7 +68,8 @@ class Commands(FolderTest):
         for command in (["submit"], ["submit", "bundle"], ["--log-level", "warn", "submit"],
                         ["run", "./fn.so", "--attach"], ["run", "--attach", "./fn.so"],
                         ["run", "-c", "x.yaml", "--attach"], ["state", "get"],
-                        ["function", "list"], ["redrive"]):
+                        ["function", "list"], ["function", "history"],
+                        ["function", "rollback"], ["redrive"]):
             with self.subTest(command):
                 done = run(*command)
                 self.assertEqual((done.returncode, done.stdout), (CONFIGURATION, ""), done)
@@ -82,7 +84,8 @@ class Commands(FolderTest):
                         ["state"], ["state", "rebuild"], ["state", "rebuild", "f"],
                         ["state", "rebuild", "-c", "x"], ["state", "rebuild", "-c", "x", "f", "g"],
                         ["state", "rebuild", "-c", "x", "f", "--now"],
-                        ["dev", "a", "b"], ["dev", "--http", "nowhere"],
+                        ["function"], ["function", "inspect"],
+                        ["function", "inspect", "a.so", "b.so"], ["dev", "a", "b"], ["dev", "--http", "nowhere"],
                         ["--log-level", "loud", "version"], ["run", "-c", "a", "--nonsense"],
                         ["invoke", "f", "--server", "no server"],
                         ["invoke", "f", "--header", "no-equals", "--value", "x"],
@@ -92,6 +95,33 @@ class Commands(FolderTest):
                 done = run(*command)
                 self.assertEqual((done.returncode, done.stdout), (USAGE, ""), done)
                 self.assertNotEqual(done.stderr, "")
+
+    def test_inspect_tells_what_a_library_says_and_that_its_probe_passed(self) -> None:
+        file = example("page_edits")
+        done = run("function", "inspect", str(file))
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done)
+        facts = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
+        told = {name: text for name, text in facts}
+        self.assertEqual(told["file"], str(file))
+        self.assertEqual(told["sha256"], hashlib.sha256(file.read_bytes()).hexdigest())
+        self.assertEqual(told["size"], f"{file.stat().st_size} bytes")
+        self.assertEqual(told["abi"], "1.1")
+        self.assertRegex(told["probe"], r"^passed in \d+ ms$")
+
+    def test_inspect_refuses_what_a_host_would_refuse_and_lives_through_it(self) -> None:
+        library = self.folder / "open.so"
+        library.write_bytes(example("echo").read_bytes())
+        library.chmod(0o666)
+        refusals = {hostile("constructor_crashes"): "ended by signal 11",
+                    hostile("constructor_exits"): "exited with code 0 while it was loaded",
+                    hostile("no_symbol"): "does not export millrace_function",
+                    library: "has mode 0666", self.folder / "none.so": "cannot be opened"}
+        for file, reason in refusals.items():
+            with self.subTest(file.name):
+                done = run("function", "inspect", str(file))
+                self.assertEqual(done.returncode, 1, done)
+                self.assertIn(f"millrace function inspect: {file}: ", done.stderr)
+                self.assertIn(reason, done.stderr)
 
     def test_configuration_that_is_not_there_is_refused(self) -> None:
         for command in (["check", "-c", "/no/such/file"], ["run", "-c", "/no/such/file"],

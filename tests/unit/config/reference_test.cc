@@ -99,6 +99,8 @@ TEST(ReferenceTest, LoadsToTheDefaultsOfTheHost) {
   EXPECT_EQ(config->http, defaults.http);
   EXPECT_EQ(config->kafka, defaults.kafka);
   EXPECT_EQ(config->redis_url, defaults.redis_url);
+  EXPECT_EQ(config->trust.require, defaults.trust.require);
+  EXPECT_EQ(config->trust.keys, defaults.trust.keys);
 }
 
 TEST(ReferenceTest, LoadsToTheDefaultsOfAFunction) {

@@ -220,6 +220,20 @@ TEST_F(ConfigTest, ListenNeedsAnAddressAndPort) {
   }
 }
 
+TEST_F(ConfigTest, TrustNeedsKeysThatCanBeKeys) {
+  const std::string raw = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+  const auto keys = [this](const std::string& list) {
+    return ErrorsOf("host: { trust: { require: true, keys: [" + list + "] } }");
+  };
+  EXPECT_THAT(keys("'" + raw + "', 'MCowBQYDK2VwAyEA" + raw + "'"), IsEmpty());
+  EXPECT_THAT(ErrorsOf("host: { trust: { keys: ['" + raw + "'] } }"), IsEmpty());
+  EXPECT_THAT(Without(keys("")), ElementsAre("host.trust.require needs host.trust.keys"));
+  for (const std::string& bad : {std::string("abc"), raw + "=", raw.substr(1) + "?", "x" + raw})
+    EXPECT_THAT(keys("'" + raw + "', '" + bad + "'"), SizeIs(1)) << bad;
+  EXPECT_THAT(Without(ErrorsOf("host: { trust: { keys: " + raw + " } }")),
+              ElementsAre("host.trust.keys must be a list of public keys"));
+}
+
 TEST_F(ConfigTest, AtMostAHundredErrorsAreListed) {
   std::string text;
   for (int i = 0; i < 500; ++i) text += "unknown" + std::to_string(i) + ": 1\n";

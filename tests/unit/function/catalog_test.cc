@@ -28,7 +28,8 @@ Candidate Good(const std::string& hash, std::optional<FunctionSpec> suggested = 
 std::string Text(const std::vector<CatalogEvent>& events) {
   std::string text;
   for (const CatalogEvent& event : events) {
-    constexpr const char* kNames[] = {"started", "replaced", "removed", "waiting", "refused"};
+    constexpr const char* kNames[] = {"started", "replaced", "removed",
+                                      "waiting", "probed",   "refused"};
     text += std::string(text.empty() ? "" : "; ") + kNames[static_cast<int>(event.kind)] + " " +
             (event.function.empty() ? event.file : event.function);
     if (!event.candidate.sha256.empty()) text += " " + event.candidate.sha256;
@@ -105,6 +106,37 @@ TEST_F(CatalogTest, DelayedLibraryStaysToBeRead) {
   catalog_.LibraryDelayed("f.so", "f.so: changed while it was read");
   EXPECT_EQ(Reconcile(), "waiting f: f.so: changed while it was read");
   EXPECT_THAT(catalog_.LibrariesToRead(), ::testing::ElementsAre("f.so"));
+}
+
+TEST_F(CatalogTest, ALibraryThatIsProbedIsToldOfForAFunctionThatDoesNotRun) {
+  catalog_.YamlRead("f.yaml", Functions{Spec("f", "f.so")});
+  catalog_.LibraryChanged("f.so");
+  catalog_.LibraryProbed("f.so");
+  EXPECT_EQ(Reconcile(), "probed f: library f.so is being probed");
+  EXPECT_EQ(Reconcile(), "") << "told once";
+  EXPECT_THAT(catalog_.LibrariesToRead(), ::testing::ElementsAre("f.so"));
+  catalog_.LibraryRead("f.so", Good("h1"));
+  EXPECT_EQ(Reconcile(), "started f h1");
+
+  catalog_.LibraryChanged("f.so");
+  catalog_.LibraryProbed("f.so");
+  EXPECT_EQ(Reconcile(), "") << "what runs is none the worse for it";
+  EXPECT_EQ(catalog_.Problem("f"), std::nullopt);
+  catalog_.LibraryRead("f.so", Fatal("f.so: crashes"));
+  EXPECT_EQ(Reconcile(), "refused f: f.so: crashes");
+  catalog_.LibraryChanged("f.so");
+  catalog_.LibraryProbed("f.so");
+  EXPECT_EQ(Reconcile(), "");
+  EXPECT_EQ(catalog_.Problem("f"), "f.so: crashes") << "until the outcome";
+}
+
+TEST_F(CatalogTest, ASignatureLetsItsLibraryBeReadAgain) {
+  Start();
+  EXPECT_THAT(catalog_.LibrariesToRead(), ::testing::IsEmpty());
+  catalog_.SignatureChanged("f.so");
+  EXPECT_THAT(catalog_.LibrariesToRead(), ::testing::ElementsAre("f.so"));
+  catalog_.SignatureChanged("another.so");
+  EXPECT_THAT(catalog_.LibrariesToRead(), ::testing::ElementsAre("f.so")) << "it is not there";
 }
 
 TEST_F(CatalogTest, BadYamlKeepsItsFunctionsAndMissingYamlRemovesThem) {

@@ -29,7 +29,7 @@ class FunctionsDir : public ::testing::Test {
     fs::create_directory(folder());
     DirectoryOptions options;
     options.watch.directory = folder();
-    options.cache_dir = directory_ / "cache";
+    options.admission.cache_dir = directory_ / "cache";
     options.read_yaml = &ReadYaml;
     functions_ = FunctionDirectory::Open(std::move(options)).value();
   }

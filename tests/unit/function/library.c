@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A library for the tests of host/function; each macro that is set from outside is one defect. */
+#define _POSIX_C_SOURCE 200809L
 #include <millrace/abi.h>
+#include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #ifndef LIBRARY_TEXT
 #define LIBRARY_TEXT "good"
@@ -38,6 +43,33 @@
 MR_NOTE("abi " NOTE_ABI "\nname tester\nstate_version 2 1\nuse " NOTE_KIND
         " seen\n"
         "use output counts\ntrigger kafka topic=edits topic=more start=latest\n");
+#endif
+
+/* What a process that loads the library goes through: CONSTRUCTOR as it is loaded, IN_ENTRY when it
+ * is asked for the table. */
+#if defined(CONSTRUCTOR) || defined(IN_ENTRY)
+#define MAYBE_UNUSED __attribute__((unused)) static
+
+MAYBE_UNUSED void hang(void) {
+  for (;;) pause();
+}
+MAYBE_UNUSED void end(void) { _exit(0); }
+MAYBE_UNUSED void fail(void) {
+  puts("out of cheese");
+  fflush(stdout);
+  abort();
+}
+MAYBE_UNUSED void talk(void) {
+  for (int i = 0; i < 200000; ++i) puts("word");
+}
+MAYBE_UNUSED void leave_a_child(void) {
+  const pid_t child = fork();
+  if (child == 0) hang();
+  fprintf(stderr, "child %d\n", (int)child);
+}
+#endif
+#ifdef CONSTRUCTOR
+__attribute__((constructor)) static void construct(void) { CONSTRUCTOR(); }
 #endif
 
 #ifdef CALLS_UNDEFINED
@@ -119,6 +151,9 @@ __attribute__((visibility("default"))) const mr_function* another_name(void);
 const mr_function* another_name(void) { return &kTable; }
 #else
 const mr_function* millrace_function(void) {
+#ifdef IN_ENTRY
+  IN_ENTRY();
+#endif
 #ifdef WITHOUT_TABLE
   (void)kTable;
   return NULL;

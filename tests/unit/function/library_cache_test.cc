@@ -71,11 +71,11 @@ TEST_F(UnusedCopies, CopyThatIsAskedForAgainIsUsed) {
 }
 
 TEST_F(UnusedCopies, LibraryThatIsLoadedWorksOnWithoutItsCopyAndIsLoadedAgain) {
-  const auto loaded = Library::Load(good_, &cache_).value();
+  const auto loaded = Library::Load(Library::Check(good_, &cache_).value()).value();
   Age(folder_ + "/" + good_.sha256 + ".so", kLongAgo);
   EXPECT_EQ(cache_.RemoveUnused(), 1);
   EXPECT_NE(loaded->table().handle, nullptr);
-  EXPECT_TRUE(Library::Load(good_, &cache_));
+  EXPECT_TRUE(Library::Load(Library::Check(good_, &cache_).value()));
 }
 
 TEST_F(UnusedCopies, RemovalAndUseOfTwoHostsKeepOutOfEachOthersWay) {

@@ -18,7 +18,9 @@ class LibraryLoading : public ::testing::Test {
   Result<std::shared_ptr<const Library>> Load(const std::string& path) {
     auto bytes = ReadLibrary(path);
     if (!bytes) return bytes.error();
-    return Library::Load(*bytes, &cache_);
+    auto checked = Library::Check(*bytes, &cache_);
+    if (!checked) return checked.error();
+    return Library::Load(*checked);
   }
   std::string Refusal(const std::string& name) {
     auto library = Load(TestLibrary(name));

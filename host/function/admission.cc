@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "function/admission.h"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace millrace::function {
+
+Result<std::unique_ptr<Admission>> Admission::Open(AdmissionSettings settings) {
+  UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's is safe
+    return Retriable(std::string("libraries cannot be probed: epoll: ") + std::strerror(errno));
+  }
+  return std::unique_ptr<Admission>(new Admission(std::move(settings), std::move(epoll)));
+}
+
+std::optional<Result<AdmittedLibrary>> Admission::Take(const std::string& path, SteadyTime now) {
+  auto found = probes_.find(path);
+  if (found == probes_.end()) {
+    if (probes_.size() == kProbesMax) return std::nullopt;
+    auto begun = Begin(path);
+    if (!begun) return begun.error();
+    if (!begun->probe) return Load(*begun);
+    found = probes_.emplace(path, *std::move(begun)).first;
+  }
+  const auto outcome = found->second.probe->Poll(now);
+  if (!outcome) return std::nullopt;
+  const Probing probed = std::move(found->second);
+  probes_.erase(found);
+  if (!*outcome) return outcome->error();
+  return Load(probed);
+}
+
+void Admission::KeepOnly(const std::set<std::string>& paths) {
+  std::erase_if(probes_, [&paths](const auto& probed) { return !paths.contains(probed.first); });
+}
+
+Result<Admission::Probing> Admission::Begin(const std::string& path) {
+  auto bytes = ReadLibrary(path);
+  if (!bytes) return bytes.error();
+  auto owner = OwnerProblem(*bytes, ::geteuid());
+  if (owner && settings_.owner == OwnerCheck::kRefuse) return Fatal(*std::move(owner));
+  if (Status signature = CheckSignature(*bytes, settings_.signatures); !signature)
+    return signature.error();
+  auto checked = Library::Check(*bytes, &cache_);
+  if (!checked) return checked.error();
+  Probing probing{*std::move(checked), owner.value_or(""), nullptr};
+  if (!settings_.probe) return probing;
+
+  auto probe = Probe::Start(*settings_.probe, {probing.checked.copy, probing.checked.file});
+  if (!probe) return probe.error();
+  probing.probe = *std::move(probe);
+  epoll_event wanted{.events = EPOLLIN, .data = {}};
+  // Without it the end of the probe is seen a little later, by whoever asks again anyway.
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, probing.probe->fd(), &wanted);
+  return probing;
+}
+
+Result<AdmittedLibrary> Admission::Load(const Probing& probed) {
+  auto library = Library::Load(probed.checked);
+  if (!library) return library.error();
+  return AdmittedLibrary{*std::move(library), probed.warning};
+}
+
+}  // namespace millrace::function
