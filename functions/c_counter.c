@@ -49,7 +49,16 @@ static int32_t Handle(void* instance, mr_context* context, const mr_event* event
   return MR_DONE;
 }
 
-static const mr_function kFunction = {
-    sizeof kFunction, MR_ABI_MAJOR, MR_ABI_MINOR, 2, kUses, Open, Close, Start, Stop, Handle, NULL};
+/* By name, so that a member of a later SDK is NULL by itself. */
+static const mr_function kFunction = {.size = sizeof kFunction,
+                                      .major = MR_ABI_MAJOR,
+                                      .minor = MR_ABI_MINOR,
+                                      .use_count = 2,
+                                      .uses = kUses,
+                                      .open = Open,
+                                      .close = Close,
+                                      .start = Start,
+                                      .stop = Stop,
+                                      .handle = Handle};
 
 const mr_function* millrace_function(void) { return &kFunction; }

@@ -4,6 +4,8 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
 #include <set>
 #include <utility>
 
@@ -13,6 +15,8 @@ namespace millrace::function {
 namespace {
 
 constexpr uint32_t kUsesMax = 256;
+// What a table of the first version holds; what it does not is NULL.
+constexpr size_t kTableBytesMin = offsetof(mr_function, self_test);
 
 std::string Version(uint32_t major, uint32_t minor) {
   return std::to_string(major) + "." + std::to_string(minor);
@@ -93,10 +97,9 @@ Status CheckMembers(const mr_function* table) {
   if (table->major != MR_ABI_MAJOR)
     return Fatal("library ABI " + Version(table->major, table->minor) + ", this host has ABI " +
                  Version(MR_ABI_MAJOR, MR_ABI_MINOR) + ": build the library with this host's SDK");
-  if (table->size < sizeof(mr_function))
+  if (table->size < kTableBytesMin)
     return Fatal("its table has " + std::to_string(table->size) + " bytes, ABI " +
-                 Version(MR_ABI_MAJOR, MR_ABI_MINOR) + " has " +
-                 std::to_string(sizeof(mr_function)));
+                 Version(MR_ABI_MAJOR, 0) + " has " + std::to_string(kTableBytesMin));
   const std::pair<const char*, bool> members[] = {{"open", table->open != nullptr},
                                                   {"close", table->close != nullptr},
                                                   {"start", table->start != nullptr},
@@ -179,7 +182,7 @@ Result<std::shared_ptr<const Library>> Library::Load(const CheckedCopy& checked,
   library->file_ = checked.file;
   library->sha256_ = checked.sha256;
   library->note_ = checked.note;
-  library->table_ = **table;
+  std::memcpy(&library->table_, *table, std::min<size_t>((*table)->size, sizeof(mr_function)));
   library->uses_ = *std::move(uses);
   return std::shared_ptr<const Library>(std::move(library));
 }

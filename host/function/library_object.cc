@@ -52,7 +52,7 @@ class LibraryObject {
   }
 
   Status Open() {
-    auto opened = Call("open", [&](mr_setup* setup, void** out) {
+    auto opened = Call("open()", [&](mr_setup* setup, void** out) {
       const int32_t status = table().open(&request_.host, setup, out);
       if (status != MR_OK) return status;
       open_ = true;
@@ -64,11 +64,20 @@ class LibraryObject {
   }
 
   Result<void*> Start() const {
-    return Call("start", [&](mr_setup* setup, void** out) {
+    return Call("start()", [&](mr_setup* setup, void** out) {
       const int32_t status = table().start(object_, setup, out);
       if (status == MR_OK && setup->refusal) table().stop(*out);
       return status;
     });
+  }
+
+  Status TestItself() const {
+    if (!table().self_test) return {};
+    auto tested = Call("its self-test", [&](mr_setup* setup, void**) {
+      return table().self_test(&request_.host, setup);
+    });
+    if (!tested) return tested.error();
+    return {};
   }
 
   const mr_function& table() const { return request_.library->table(); }
@@ -76,14 +85,14 @@ class LibraryObject {
   const OpenRequest& request() const { return request_; }
 
  private:
-  // Runs one of the two; a refusal counts even when the status says OK.
+  // Runs one of them; a refusal counts even when the status says OK.
   template <class Body>
   Result<void*> Call(const char* what, Body body) const {
     mr_setup setup{&request_.config, std::nullopt};
     void* out = nullptr;
     const auto failed = [&](const std::string& why) {
-      return Fatal(request_.function + ": " + request_.library->file() + " refused in " + what +
-                   "(): " + why);
+      const std::string whose = request_.function.empty() ? "" : request_.function + ": ";
+      return Fatal(whose + request_.library->file() + " refused in " + what + ": " + why);
     };
     try {
       const int32_t status = body(&setup, &out);
@@ -118,6 +127,12 @@ Result<std::shared_ptr<const Generation>> OpenGeneration(OpenRequest request) {
   generation->start = [object] { return object->Start(); };
   generation->keep_alive = object;
   return std::shared_ptr<const Generation>(std::move(generation));
+}
+
+Status RunSelfTest(const std::shared_ptr<const Library>& library) {
+  OpenRequest request;
+  request.library = library;
+  return LibraryObject(std::move(request)).TestItself();
 }
 
 }  // namespace millrace::function

@@ -29,4 +29,8 @@ struct OpenRequest {
 // calling thread. The result may be used from any thread.
 Result<std::shared_ptr<const Generation>> OpenGeneration(OpenRequest request);
 
+// Runs the test that the library makes of itself, if it has one: kFatal with its words when it
+// fails. Code of the library, which can do to this process whatever it likes: see Probe.
+Status RunSelfTest(const std::shared_ptr<const Library>& library);
+
 }  // namespace millrace::function

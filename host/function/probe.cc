@@ -181,8 +181,9 @@ Status Probe::Judge(int status) const {
   if (!has(ProbeMark::kLoads))
     return Retriable(library_.file + ": cannot be probed: the probe " + HowItEnded(status) +
                      " before it loaded anything" + printed);
-  const std::string where =
-      has(ProbeMark::kAsks) ? "in millrace_function()" : "while it was loaded, in its constructors";
+  const std::string where = has(ProbeMark::kTests)  ? "in its self-test"
+                            : has(ProbeMark::kAsks) ? "in millrace_function()"
+                                                    : "while it was loaded, in its constructors";
   if (late_)
     return Fatal(library_.file + ": did not come to an end within " +
                  std::to_string(allowed_.count()) + " ms " + where + printed);

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "function/library.h"
+#include "function/library_object.h"
 #include "function/unique_fd.h"
 
 namespace millrace::function {
@@ -51,7 +52,8 @@ Status Load(const ProbeArguments& arguments) {
   Tell(ProbeMark::kLoads);
   auto library = Library::Load(checked, [] { Tell(ProbeMark::kAsks); });
   if (!library) return library.error();
-  return {};
+  Tell(ProbeMark::kTests);
+  return RunSelfTest(*library);
 }
 
 }  // namespace

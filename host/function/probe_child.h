@@ -12,6 +12,7 @@ namespace millrace::function {
 enum class ProbeMark : char {
   kLoads = 'L',  // the dynamic loader runs, and with it the library's constructors
   kAsks = 'T',   // millrace_function() is asked for the table
+  kTests = 'S',  // its self-test runs
   kAdmitted = 'A',
   kRefused = 'R',
 };

@@ -11,7 +11,7 @@ static int* volatile nowhere; /* volatile: what is read from it is not known to 
 __attribute__((constructor)) static void Construct(void) { *nowhere = 1; }
 
 static const mr_function kTable = {
-    sizeof(mr_function), MR_ABI_MAJOR, MR_ABI_MINOR,  0,   NULL, MinimalOpen, MinimalClose,
-    MinimalStart,        MinimalStop,  MinimalHandle, NULL};
+    sizeof(mr_function), MR_ABI_MAJOR, MR_ABI_MINOR,  0,    NULL, MinimalOpen, MinimalClose,
+    MinimalStart,        MinimalStop,  MinimalHandle, NULL, NULL};
 
 const mr_function* millrace_function(void) { return &kTable; }

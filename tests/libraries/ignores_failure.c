@@ -12,6 +12,6 @@ static int32_t Handle(void* instance, mr_context* context, const mr_event* event
 }
 static const mr_function kFunction = {
     sizeof kFunction, MR_ABI_MAJOR, MR_ABI_MINOR, 0,      NULL, MinimalOpen,
-    MinimalClose,     MinimalStart, MinimalStop,  Handle, NULL};
+    MinimalClose,     MinimalStart, MinimalStop,  Handle, NULL, NULL};
 
 const mr_function* millrace_function(void) { return &kFunction; }

@@ -7,7 +7,7 @@ MR_NOTE("abi 1.0\nname wants-counter\nuse counter total\n");
 enum { kCounter = 4 };
 static const mr_use kUses[] = {{1, kCounter, 0, {"total", 5}}};
 static const mr_function kFunction = {
-    sizeof kFunction, MR_ABI_MAJOR, MR_ABI_MINOR,  1,   kUses, MinimalOpen, MinimalClose,
-    MinimalStart,     MinimalStop,  MinimalHandle, NULL};
+    sizeof kFunction, MR_ABI_MAJOR, MR_ABI_MINOR,  1,    kUses, MinimalOpen, MinimalClose,
+    MinimalStart,     MinimalStop,  MinimalHandle, NULL, NULL};
 
 const mr_function* millrace_function(void) { return &kFunction; }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The millrace function ABI 1.1: the line between a host and a function library, in plain C11.
+/* The millrace function ABI 1.2: the line between a host and a function library, in plain C11.
  *
  * A library is an ELF shared object that exports one symbol, millrace_function, and carries one
  * note (MR_NOTE below). It is native code that its host trusts: this line is no sandbox.
@@ -24,7 +24,7 @@ extern "C" {
 #endif
 
 #define MR_ABI_MAJOR 1u
-#define MR_ABI_MINOR 1u
+#define MR_ABI_MINOR 2u
 
 /* Bytes. data == NULL is null: no key, a tombstone, nothing stored, "the event's own key". Empty
  * bytes have a non-NULL data and size 0. Not NUL-terminated. */
@@ -182,6 +182,12 @@ typedef struct mr_function {
    * again. */
   void (*handle_batch)(void* instance, uint64_t count, mr_context* const* contexts,
                        const mr_event* const* events, int32_t* outcomes);
+
+  /* Since 1.2. NULL, or a test that the library makes of itself before anything else, in a process
+   * that ends after it: MR_OK, or any other status, which refuses the library with the text given
+   * to mr_host.refuse. There is no config; of `host` only refuse and config may be called. A host
+   * bounds its time. */
+  int32_t (*self_test)(const mr_host* host, mr_setup* setup);
 } mr_function;
 
 /* The one exported symbol. Called once after loading; NULL or a table of another major is refused.

@@ -35,7 +35,7 @@
 // do. An exception out of the handler retries the event; see Outcome for all that can become of it.
 //
 // The items are the states and outputs that it uses, and what it says about itself: Name,
-// StateVersion, SuggestedTopic.
+// StateVersion, SelfTest, SuggestedTopic.
 #define MILLRACE_FUNCTION(handler, ...)                                                    \
   namespace {                                                                              \
   constexpr auto millrace_items = [] { return ::millrace::detail::Declare(__VA_ARGS__); }; \

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <exception>
 #include <span>
+#include <tuple>
 #include <type_traits>
 #include <vector>
 
@@ -178,6 +179,27 @@ struct Plain {
   auto Handle(const Event& event, Context& context) const { return F(event, context); }
 };
 
+template <auto Items>
+constexpr SelfTest SelfTestOf() {
+  SelfTest found;
+  [[maybe_unused]] const auto look = [&](const auto& item) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(item)>, SelfTest>) found = item;
+  };
+  std::apply([&](const auto&... item) { (look(item), ...); }, Items());
+  return found;
+}
+
+template <auto Items>
+int32_t RunSelfTest(const mr_host* host, mr_setup* setup) {
+  return Fence(
+      MR_FATAL,
+      [] {
+        SelfTestOf<Items>().test();
+        return MR_OK;
+      },
+      [&](const char* why, const mr_context*) { host->refuse(setup, Bytes(why).slice()); });
+}
+
 template <class H, auto Items>
 struct Table {
   static constexpr mr_function kTable{sizeof(mr_function),
@@ -190,7 +212,8 @@ struct Table {
                                       &Calls<H>::Start,
                                       &Calls<H>::Stop,
                                       &Calls<H>::Handle,
-                                      HandlesBatches<H> ? &Calls<H>::HandleBatch : nullptr};
+                                      HandlesBatches<H> ? &Calls<H>::HandleBatch : nullptr,
+                                      SelfTestOf<Items>().test ? &RunSelfTest<Items> : nullptr};
 };
 
 // Of a handler class, or of a free function.

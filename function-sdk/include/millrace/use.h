@@ -60,6 +60,12 @@ struct StateVersion {
   uint32_t oldest_readable = 1;
 };
 
+// What the library checks of itself before a host takes it, in a process of its own: tables that it
+// computes, a model that it was built with. It throws to refuse, with the reason.
+struct SelfTest {
+  void (*test)() = nullptr;
+};
+
 // A topic to run on where no YAML says otherwise.
 struct SuggestedTopic {
   std::string_view topic;

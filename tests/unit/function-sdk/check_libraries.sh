@@ -19,7 +19,7 @@ for library in "${libraries[@]}"; do
   fi
   text=$(readelf -p .note.millrace "$library")
   name=$(basename "$library" .so)
-  for line in 'abi 1\.[01]' "name ${name//_/-}" 'state_version 1 1' 'use output'; do
+  for line in 'abi 1\.[0-2]' "name ${name//_/-}" 'state_version 1 1' 'use output'; do
     grep -q "$line" <<<"$text" || { echo "$library: no line '$line' in its note: $text" >&2; exit 1; }
   done
 done

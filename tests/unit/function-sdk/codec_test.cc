@@ -51,13 +51,13 @@ TEST(Note, SaysWhatTheLibraryListsInAFixedOrder) {
                            Map<std::string, int>{"m"}, StateVersion{3, 2}, SuggestedTopic{"b"});
   };
   EXPECT_EQ(detail::NoteText<kItems>("some-name"),
-            "abi 1.1\nname some-name\nstate_version 3 2\nuse output out\nuse value n\nuse map m\n"
+            "abi 1.2\nname some-name\nstate_version 3 2\nuse output out\nuse value n\nuse map m\n"
             "trigger kafka topic=a topic=b\n");
 }
 
 TEST(Note, NameOverridesTheTargets) {
   constexpr auto kItems = [] { return detail::Declare(Name{"mine"}); };
-  EXPECT_EQ(detail::NoteText<kItems>("target"), "abi 1.1\nname mine\nstate_version 1 1\n");
+  EXPECT_EQ(detail::NoteText<kItems>("target"), "abi 1.2\nname mine\nstate_version 1 1\n");
 }
 
 TEST(Use, AStateAndAnOutputMayShareAName) {

@@ -52,6 +52,7 @@ static void AddTables(void) {
   MEMBER(mr_function, minor), MEMBER(mr_function, use_count), MEMBER(mr_function, uses);
   MEMBER(mr_function, open), MEMBER(mr_function, close), MEMBER(mr_function, start);
   MEMBER(mr_function, stop), MEMBER(mr_function, handle), MEMBER(mr_function, handle_batch);
+  MEMBER(mr_function, self_test);
 }
 
 int main(int count, char** arguments) {

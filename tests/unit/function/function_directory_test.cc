@@ -92,7 +92,7 @@ TEST_F(FunctionsDir, BadLibraryIsNamedAndAGoodOneMendsIt) {
   EXPECT_EQ(event.function, "f");
   EXPECT_THAT(event.reason, HasSubstr("was it copied completely?"));
   WriteFile(*this / "f.so", ReadFile(TestLibrary("table_major")));
-  EXPECT_THAT(Next().reason, HasSubstr("library ABI 2.1, this host has ABI 1.1"));
+  EXPECT_THAT(Next().reason, HasSubstr("library ABI 2.2, this host has ABI 1.2"));
   WriteFile(*this / "f.so", ReadFile(TestLibrary("other")));
   EXPECT_EQ(Hash(Next()), other_);
   fs::remove(*this / "f.yaml");

@@ -47,9 +47,10 @@ MR_NOTE("abi " NOTE_ABI "\nname tester\nstate_version 2 1\nuse " NOTE_KIND
 
 /* What a process that loads the library goes through: CONSTRUCTOR as it is loaded, IN_ENTRY when it
  * is asked for the table. */
-#if defined(CONSTRUCTOR) || defined(IN_ENTRY)
+#if defined(CONSTRUCTOR) || defined(IN_ENTRY) || defined(IN_SELF_TEST)
 #define MAYBE_UNUSED __attribute__((unused)) static
 
+MAYBE_UNUSED void nothing(void) {}
 MAYBE_UNUSED void hang(void) {
   for (;;) pause();
 }
@@ -136,6 +137,18 @@ static int32_t instance_handle(void* instance, mr_context* context, const mr_eve
 #endif
 }
 
+#ifdef IN_SELF_TEST
+static int32_t self_test(const mr_host* host, mr_setup* setup) {
+  mr_slice out;
+  if (host->config(setup, (mr_slice){"any", 3}, &out) != MR_ABSENT) abort();
+  IN_SELF_TEST();
+  host->refuse(setup, (mr_slice){"two and two is five", 19});
+  return MR_FATAL;
+}
+#else
+#define self_test NULL
+#endif
+
 static const mr_function kTable = {TABLE_SIZE,    TABLE_MAJOR, TABLE_MINOR,  2,
                                    kUses,         object_open, object_close, instance_start,
                                    instance_stop,
@@ -144,7 +157,7 @@ static const mr_function kTable = {TABLE_SIZE,    TABLE_MAJOR, TABLE_MINOR,  2,
 #else
                                    instance_handle,
 #endif
-                                   NULL};
+                                   NULL,          self_test};
 
 #ifdef WITHOUT_SYMBOL
 __attribute__((visibility("default"))) const mr_function* another_name(void);

@@ -38,7 +38,7 @@ TEST(Note, LinesOfALaterMinorVersionAreSkipped) {
 
 TEST(Note, AnotherMajorIsRefusedWithBothNumbers) {
   EXPECT_THAT(Refusal("abi 2.3\nwhatever\n"),
-              HasSubstr("x.so: library ABI 2.3, this host has ABI 1.1"));
+              HasSubstr("x.so: library ABI 2.3, this host has ABI 1.2"));
 }
 
 TEST(Note, WhatIsToComeIsRefusedByItsName) {

@@ -43,7 +43,7 @@ class Probing : public ::testing::Test {
 TEST_F(Probing, AGoodLibraryPasses) { EXPECT_EQ(Refusal("good"), ""); }
 
 TEST_F(Probing, ADefectThatTheHostWouldFindIsToldInTheSameWords) {
-  EXPECT_THAT(Refusal("table_major"), HasSubstr("the-users.so: library ABI 2.1, this host has"));
+  EXPECT_THAT(Refusal("table_major"), HasSubstr("the-users.so: library ABI 2.2, this host has"));
   EXPECT_THAT(Refusal("undefined"), HasSubstr("nobody_defines_this"));
 }
 
@@ -60,6 +60,14 @@ TEST_F(Probing, ALibraryThatHangsIsEndedAtTheDeadline) {
   EXPECT_THAT(Refusal("constructor_hangs", kSoon),
               HasSubstr("did not come to an end within 500 ms"));
   EXPECT_THAT(Refusal("entry_hangs", kSoon), HasSubstr("in millrace_function()"));
+}
+
+TEST_F(Probing, ALibraryTestsItselfIfItWantsTo) {
+  EXPECT_EQ(Refusal("self_test_refuses"),
+            "the-users.so refused in its self-test: two and two is five");
+  EXPECT_THAT(Refusal("self_test_aborts"), HasSubstr("signal 6 (Aborted) in its self-test"));
+  EXPECT_THAT(Refusal("self_test_hangs", kSoon), HasSubstr("within 500 ms in its self-test"));
+  EXPECT_EQ(Refusal("first_table"), "") << "what a table of ABI 1.0 does not hold is not called";
 }
 
 TEST_F(Probing, ALibraryThatPrintsMoreThanAnybodyReadsIsNotHeldUp) {

@@ -3,6 +3,7 @@
 
 #include <millrace/abi.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <set>
 #include <string>
@@ -46,7 +47,8 @@ inline std::string RefusalOf(const mr_function* table) {
     return "library ABI " + std::to_string(table->major) + ", host ABI " +
            std::to_string(MR_ABI_MAJOR);
   }
-  if (table->size < sizeof(mr_function)) return "the function table is too small for its version";
+  if (table->size < offsetof(mr_function, self_test))
+    return "the function table is too small for its version";
   if (!table->open || !table->close || !table->start || !table->stop || !table->handle) {
     return "the function table lacks open, close, start, stop or handle";
   }
