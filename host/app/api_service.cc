@@ -3,6 +3,9 @@
 
 #include <millrace/abi.h>
 
+#include <algorithm>
+#include <limits>
+
 #include "app/function_view.h"
 #include "observe/exposition.h"
 
@@ -58,6 +61,30 @@ std::optional<http::FunctionStatus> ApiService::GetFunction(std::string_view nam
   const auto found = functions.find(std::string(name));
   if (found == functions.end()) return std::nullopt;
   return StatusOf(found->first, found->second);
+}
+
+http::RollbackResult ApiService::RollBack(const http::RollbackRequest& request) {
+  using http::RollbackError;
+  using http::RollbackErrorKind;
+  const auto functions = Functions();
+  const auto found = functions.find(request.function);
+  if (found == functions.end()) return RollbackError{RollbackErrorKind::kUnknownFunction, ""};
+  const auto& runner = found->second.runner;
+  if (!runner) return RollbackError{RollbackErrorKind::kNotRunning, found->second.reason};
+  constexpr uint64_t kNumberMax = std::numeric_limits<int>::max();
+  std::optional<int> to;
+  if (request.to) to = static_cast<int>(std::min(*request.to, kNumberMax));
+  const auto rollback = runner->RollBack(to);
+  if (!rollback) {
+    return RollbackError{rollback.error().error_class == ErrorClass::kRetriable
+                             ? RollbackErrorKind::kNotRunning
+                             : RollbackErrorKind::kNoGeneration,
+                         rollback.error().message};
+  }
+  http::RollbackResponse response;
+  if (rollback->from != 0) response.from = static_cast<uint64_t>(rollback->from);
+  response.to = {.number = static_cast<uint64_t>(rollback->to), .hash = rollback->hash12};
+  return response;
 }
 
 void ApiService::Invoke(http::InvokeRequest request, http::InvokeCallback callback) {

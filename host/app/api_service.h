@@ -29,6 +29,7 @@ class ApiService final : public http::Api {
   http::VersionInfo GetVersion() override;
   std::vector<http::FunctionStatus> ListFunctions() override;
   std::optional<http::FunctionStatus> GetFunction(std::string_view name) override;
+  http::RollbackResult RollBack(const http::RollbackRequest& request) override;
   void Invoke(http::InvokeRequest request, http::InvokeCallback callback) override;
 
  private:

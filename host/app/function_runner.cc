@@ -7,9 +7,6 @@
 #include <charconv>
 #include <set>
 
-#include "function/library_object.h"
-#include "invoke/host_table.h"
-
 namespace millrace::app {
 namespace {
 
@@ -69,11 +66,11 @@ std::vector<std::string> InputTopics(const FunctionSpec& spec) {
 
 FunctionRunner::FunctionRunner(HostServices services, FunctionSpec spec,
                                std::shared_ptr<const function::Library> library,
-                               int first_generation)
+                               function::Generations generations)
     : services_(std::move(services)),
       spec_(std::move(spec)),
-      next_generation_(first_generation),
       newest_(std::move(library)),
+      generations_(std::move(generations)),
       problem_log_(spec_.name, services_.log, services_.clock) {
   input_topics_ = InputTopics(spec_);
   for (int i = 0; i < spec_.lanes; ++i) {
@@ -103,7 +100,10 @@ void FunctionRunner::BeginStop() {
 
 RunReport FunctionRunner::Report() const {
   const std::lock_guard lock(mutex_);
-  return report_;
+  RunReport report = report_;
+  report.generations = generations_.Records();
+  report.swaps = generations_.swaps();
+  return report;
 }
 
 std::optional<int32_t> FunctionRunner::PartitionCount(const std::string& topic) const {
@@ -122,57 +122,22 @@ void FunctionRunner::Run() {
     pollfd waiting{.fd = wake_.fd(), .events = POLLIN, .revents = 0};
     poll(&waiting, 1, kTickMs);
     wake_.Drain();
-    if (!stop_asked_ && !leaving_ && !rebuild_with_) OpenNewest();
+    if (!stop_asked_ && !leaving_ && !rebuild_with_) {
+      StepRollback();
+      OpenNewest();
+    }
     if (membership_) {
       StepLanes();
       if (rebuild_with_) StepRebuild();
+      StepSwapWatch();
       StepMembership();
     }
+    ObserveGenerations();
     if (stop_asked_ && membership_ && !leaving_) LeaveGroup();
     if (stop_asked_ && !membership_) stopped_ = true;
     Publish();
   }
   EndGroup();
-}
-
-// Opens the newest library, if there is one that was not tried yet.
-void FunctionRunner::OpenNewest() {
-  std::shared_ptr<const function::Library> library;
-  {
-    const std::lock_guard lock(mutex_);
-    library = std::exchange(newest_, nullptr);
-  }
-  if (!library) return;
-  auto opened = function::OpenGeneration({.library = library,
-                                          .host = invoke::HandlerTable(),
-                                          .config = spec_.config,
-                                          .function = spec_.name,
-                                          .number = next_generation_});
-  Status usable;
-  if (!opened) {
-    usable = opened.error();
-  } else {
-    usable = CheckOutputs(spec_, (*opened)->uses);
-  }
-  if (!usable) return Refuse(usable.error().message);
-  ++next_generation_;
-  newer_refusal_.clear();
-  if (membership_) return SwapLanes(*std::move(opened));
-  generation_ = *std::move(opened);
-  if (const Status joined = JoinGroup(); !joined) return Refuse(joined.error().message);
-  state_ = RunState::kStarting;
-  reason_.clear();
-}
-
-// A newer library that is refused leaves the one that runs alone.
-void FunctionRunner::Refuse(const std::string& reason) {
-  services_.log->Error("function " + spec_.name + " refused: " + reason);
-  if (membership_) {
-    newer_refusal_ = reason;
-    return;
-  }
-  state_ = RunState::kRefused;
-  reason_ = reason;
 }
 
 Status FunctionRunner::JoinGroup() {
@@ -247,6 +212,7 @@ LaneThreadOptions FunctionRunner::LaneOptions(int slot) {
                       .delivery = delivery(),
                       .policies = spec_.policies,
                       .outputs = outputs,
+                      .versions = generation_->versions,
                       .batch = spec_.batch,
                       .commit_interval = spec_.commit_interval,
                       .commit_max_effects = static_cast<size_t>(spec_.commit_max_effects),
@@ -269,63 +235,6 @@ LaneThreadOptions FunctionRunner::LaneOptions(int slot) {
   options.clock = services_.clock;
   options.control = &wake_;
   return options;
-}
-
-// The same states and outputs: each lane takes the new generation at its next batch. Others: the
-// lanes drain and are made anew; the group notices neither.
-void FunctionRunner::SwapLanes(std::shared_ptr<const Generation> generation) {
-  if (generation->uses == generation_->uses) {
-    for (const auto& lane : lanes_) lane->Swap(generation);
-    generation_ = std::move(generation);
-    return;
-  }
-  rebuild_with_ = std::move(generation);
-  for (const auto& [partition, lane] : membership_->tasks()) {
-    lanes_[static_cast<size_t>(lane)]->Revoke(partition);
-  }
-}
-
-void FunctionRunner::StepRebuild() {
-  const bool drained = std::all_of(lane_reports_.begin(), lane_reports_.end(),
-                                   [](const LaneReport& report) { return report.idle; });
-  if (!drained) return;
-  lanes_.clear();
-  former_generation_ = std::exchange(generation_, std::exchange(rebuild_with_, nullptr));
-  membership_->AssignAgain();
-}
-
-// A new generation whose instances do not start leaves the former one at work.
-void FunctionRunner::RestoreFormer(const std::string& reason) {
-  newer_refusal_ = reason;
-  services_.log->Error("function " + spec_.name + " refused: " + reason +
-                       "; the former library stays");
-  lanes_.clear();
-  generation_ = std::exchange(former_generation_, nullptr);
-  membership_->AssignAgain();
-}
-
-void FunctionRunner::StepLanes() {
-  swap_refusal_.clear();
-  for (size_t i = 0; i < lanes_.size(); ++i) {
-    lane_reports_[i] = lanes_[i]->TakeReport();
-    LaneReport& report = lane_reports_[i];
-    for (auto& released : report.released) {
-      membership_->OnReleased(released.partition, std::move(released.final_offsets));
-    }
-    if (report.swap_refusal) swap_refusal_ = *report.swap_refusal;
-    if (report.generation == generation_) former_generation_.reset();
-    if (report.failure && former_generation_ && !leaving_) {
-      return RestoreFormer(std::string(*report.failure));
-    }
-    if (leaving_ || (!report.failure && !report.stop_reason)) continue;
-    const bool refused =
-        report.failure || report.stop_reason->kind == lane::StopReason::Kind::kRefused;
-    state_ = refused ? RunState::kRefused : RunState::kStopped;
-    reason_ = report.failure ? *report.failure : report.stop_reason->text;
-    services_.log->Error("function " + spec_.name + (refused ? " refused: " : " stops: ") +
-                         reason_);
-    LeaveGroup();
-  }
 }
 
 void FunctionRunner::StepMembership() {
@@ -353,7 +262,7 @@ void FunctionRunner::EndGroup() {
   offsets_.reset();
   member_.reset();
   rebuild_with_.reset();
-  former_generation_.reset();
+  swap_watch_.reset();
   leaving_ = false;
 }
 
@@ -388,9 +297,7 @@ void FunctionRunner::Abandon(int lane, int32_t partition) {
 void FunctionRunner::Publish() {
   RunReport report;
   report.state = state_;
-  report.reason = !reason_.empty()          ? reason_
-                  : !newer_refusal_.empty() ? newer_refusal_
-                                            : swap_refusal_;
+  report.reason = !reason_.empty() ? reason_ : newer_refusal_;
   report.generation = generation_;
   if (membership_ && !membership_->problem().empty()) {
     report.problems.push_back(membership_->problem());

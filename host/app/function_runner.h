@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <deque>
 #include <memory>
@@ -14,7 +15,9 @@
 #include "app/lane_thread.h"
 #include "app/problem_log.h"
 #include "app/wake.h"
+#include "function/generations.h"
 #include "function/library.h"
+#include "function/swap_watch.h"
 #include "kafka/client_options.h"
 #include "kafka/group_member.h"
 #include "kafka/offsets_worker.h"
@@ -51,12 +54,21 @@ struct RunReport {
   std::string reason;  // of kRefused and kStopped; else why a newer library was refused
   std::vector<std::string>
       problems;  // that pass by themselves: broker or store away, topic missing
-  std::shared_ptr<const Generation> generation;  // that runs, or ran last
+  std::shared_ptr<const Generation> generation;         // that runs, or ran last
+  std::vector<function::GenerationRecord> generations;  // the oldest first
+  std::array<uint64_t, function::kSwapResults> swaps{};
   struct Task {
     int lane = 0;
     lane::TaskStatus status;
   };
   std::vector<Task> tasks;
+};
+
+// What a rollback was begun with.
+struct Rollback {
+  int from = 0;  // 0: none ran
+  int to = 0;
+  std::string hash12;  // of `to`
 };
 
 // Whether the outputs of the function's document and those that its library declares are the same.
@@ -72,17 +84,24 @@ std::vector<std::string> InputTopics(const FunctionSpec& spec);
 class FunctionRunner final : public membership::LaneControl {
  public:
   FunctionRunner(HostServices services, FunctionSpec spec,
-                 std::shared_ptr<const function::Library> library, int first_generation);
-  ~FunctionRunner() override;  // ends at once what BeginStop has not drained
+                 std::shared_ptr<const function::Library> library,
+                 function::Generations generations);  // of earlier runners of the function
+  ~FunctionRunner() override;                         // ends at once what BeginStop has not drained
   FunctionRunner(const FunctionRunner&) = delete;
   FunctionRunner& operator=(const FunctionRunner&) = delete;
 
   // Any thread, all of them.
   void Replace(std::shared_ptr<const function::Library> library);
+  // A library file of the function was refused before it could be loaded.
+  void NoteRefusal(const std::string& reason);
+  // Runs generation `to` again, or the one that ran before the present one: at the lanes' next
+  // batches, or, if the function has stopped or refused to run, from its start. kFatal: there is no
+  // such generation here; kRetriable: not at the moment.
+  Result<Rollback> RollBack(std::optional<int> to);
   void BeginStop();  // drains, commits, leaves the group
   bool stopped() const { return stopped_; }
   RunReport Report() const;
-  int next_generation() const { return next_generation_; }
+  function::Generations generations() const;
   const FunctionSpec& spec() const { return spec_; }
   Delivery delivery() const;  // what the broker allows of what the specification asks for
   const std::vector<std::unique_ptr<observe::LaneCounters>>& counters() const { return counters_; }
@@ -95,16 +114,40 @@ class FunctionRunner final : public membership::LaneControl {
   void Abandon(int lane, int32_t partition) override;
 
  private:
+  // How lanes come to run another generation.
+  enum class SwapKind {
+    kAtBatch,  // each at its next batch, if it has the same states and outputs
+    kAnew,     // they drain and are made anew
+  };
+
   void Run();
-  void OpenNewest();
-  void Refuse(const std::string& reason);
   Status JoinGroup();
   void StartLanes();
   LaneThreadOptions LaneOptions(int slot);
-  void SwapLanes(std::shared_ptr<const Generation> generation);
+
+  // Generations: function_swap.cc.
+  void OpenNewest();
+  Result<std::shared_ptr<const Generation>> Open(
+      const std::shared_ptr<const function::Library>& library, int number) const;
+  void Refuse(const std::string& hash12, const std::string& reason);
+  void RefuseToRun(const std::string& reason);
+  Status Start(std::shared_ptr<const Generation> generation);
+  void SwapLanes(std::shared_ptr<const Generation> generation, SwapKind kind);
   void StepRebuild();
+  void BeginGeneration();
+  void StepRollback();
+  void GoBack(const function::Generations::Target& target, const std::string& reason,
+              function::SwapResult result, SwapKind kind);
+  bool GoBackForErrors(const std::string& reason, SwapKind kind);
+  void RefuseGeneration(const std::string& reason);
+  void OnSwapRefused(const std::string& reason);
   void RestoreFormer(const std::string& reason);
   void StepLanes();
+  bool Stops(const LaneReport& report);
+  void StepSwapWatch();
+  void ObserveGenerations();
+  int64_t NowMs() const;
+
   void StepMembership();
   void LeaveGroup();
   void EndGroup();
@@ -119,22 +162,24 @@ class FunctionRunner final : public membership::LaneControl {
   std::atomic<bool> ending_{false};
   std::atomic<bool> stop_asked_{false};
   std::atomic<bool> stopped_{false};
-  std::atomic<int> next_generation_;
 
   mutable std::mutex mutex_;
   std::shared_ptr<const function::Library> newest_;  // guarded by mutex_; taken by the thread
   RunReport report_;                                 // guarded by mutex_
+  function::Generations generations_;                // guarded by mutex_
+  std::optional<int> rollback_to_;                   // guarded by mutex_; taken by the thread
   std::shared_ptr<kafka::TopicWatch> watch_;         // set under mutex_
 
   // The control thread's own.
   ProblemLog problem_log_;
   RunState state_ = RunState::kStarting;
   std::string reason_;
-  std::string newer_refusal_;  // of a library that was not opened, or whose lanes did not start
-  std::string swap_refusal_;   // of one that a lane did not take, as the lanes tell now
+  std::string newer_refusal_;  // why a newer library does not run
   std::shared_ptr<const Generation> generation_;
-  std::shared_ptr<const Generation> rebuild_with_;       // lanes drain to be made anew with it
-  std::shared_ptr<const Generation> former_generation_;  // until a lane runs the one after it
+  std::shared_ptr<const Generation> former_;        // kept open, to go back to
+  std::shared_ptr<const Generation> rebuild_with_;  // lanes drain to be made anew with it
+  bool proven_ = false;                             // a task has begun to work with generation_
+  std::optional<function::SwapWatch> swap_watch_;   // of generation_, while it is new
   std::unique_ptr<kafka::GroupMember> member_;
   std::unique_ptr<kafka::OffsetsWorker> offsets_;
   std::unique_ptr<membership::Membership> membership_;

@@ -60,6 +60,31 @@ http::TaskStatus TaskOf(const RunReport::Task& task) {
   return view;
 }
 
+http::GenerationHistory HistoryOf(const function::GenerationRecord& generation) {
+  http::GenerationHistory view{.number = std::nullopt,
+                               .hash = generation.hash12,
+                               .state = function::Name(generation.state),
+                               .reason = generation.reason,
+                               .since_ms = generation.since_unix_ms};
+  if (generation.number != 0) view.number = static_cast<uint64_t>(generation.number);
+  return view;
+}
+
+// Every state and result has its series, also those that are 0.
+void CountGenerations(const RunReport& report, observe::FunctionMetrics* metrics) {
+  using function::GenerationState;
+  std::array<uint64_t, function::kGenerationStates> counts{};
+  for (const auto& generation : report.generations) {
+    ++counts[static_cast<size_t>(generation.state)];
+  }
+  for (size_t i = 0; i < counts.size(); ++i) {
+    metrics->generations[function::Name(static_cast<GenerationState>(i))] = counts[i];
+  }
+  for (size_t i = 0; i < report.swaps.size(); ++i) {
+    metrics->swaps[function::Name(static_cast<function::SwapResult>(i))] = report.swaps[i];
+  }
+}
+
 observe::FunctionTotals TotalsOf(const FunctionRunner& runner) {
   observe::FunctionTotals totals;
   for (const auto& lane : runner.counters()) totals.Add(*lane);
@@ -92,6 +117,9 @@ http::FunctionStatus StatusOf(const std::string& name, const HostedFunction& fun
     view.generation =
         http::GenerationStatus{.number = static_cast<uint64_t>(report.generation->number),
                                .hash = report.generation->hash12};
+  }
+  for (const function::GenerationRecord& generation : report.generations) {
+    view.generations.push_back(HistoryOf(generation));
   }
   for (const RunReport::Task& task : report.tasks) {
     view.tasks.push_back(TaskOf(task));
@@ -143,6 +171,7 @@ observe::FunctionMetrics MetricsOf(const std::string& name, const HostedFunction
   const RunReport report = function.runner->Report();
   if (report.state == RunState::kRunning) metrics.state = observe::RunState::kRunning;
   if (report.generation) metrics.generation = static_cast<uint64_t>(report.generation->number);
+  CountGenerations(report, &metrics);
   metrics.totals = TotalsOf(*function.runner);
   bool all_known = !report.tasks.empty();
   int64_t oldest_ms = 0;

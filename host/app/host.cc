@@ -32,9 +32,10 @@ void Host::Step() {
   }
   std::vector<std::shared_ptr<FunctionRunner>> ended;  // outlives the lock: they join threads
   const std::lock_guard lock(mutex_);
-  std::erase_if(retired_, [&ended](const auto& retired) {
+  std::erase_if(retired_, [this, &ended](const auto& retired) {
     if (!retired.second->stopped()) return false;
     ended.push_back(retired.second);
+    generations_[retired.first] = retired.second->generations();
     return true;
   });
   StartWaiting();
@@ -76,6 +77,7 @@ void Host::Tell(const CatalogEvent& event) {
     return;
   }
   HostedFunction& function = functions_[event.function];
+  if (refused && function.runner) function.runner->NoteRefusal(event.reason);
   function.reason = event.reason;
   function.probed = event.kind == CatalogEvent::Kind::kProbed;
   if (!function.runner) function.spec = event.spec;
@@ -142,7 +144,6 @@ void Host::Retire(const std::string& name) {
   const auto found = functions_.find(name);
   if (found == functions_.end() || !found->second.runner) return;
   auto runner = std::exchange(found->second.runner, nullptr);
-  generations_[name] = runner->next_generation();
   runner->BeginStop();
   retired_.emplace_back(name, std::move(runner));
 }
@@ -203,11 +204,10 @@ void Host::Start(const CatalogEvent& event) {
                        "broker keeps no transactions");
   }
   if (options_.before_start) options_.before_start(event.spec);
-  const int number = std::max(1, generations_[name]);
   HostedFunction& function = functions_[name];
   function.spec = event.spec;
   function.runner = std::make_shared<FunctionRunner>(std::move(services), event.spec,
-                                                     event.candidate.library, number);
+                                                     event.candidate.library, generations_[name]);
 }
 
 void Host::BeginStop() {

@@ -75,7 +75,8 @@ class Host {
   std::unique_ptr<function::FunctionDirectory> directory_;
   bool stopping_ = false;
   std::map<std::string, function::CatalogEvent> to_start_;  // once nothing is in its way
-  std::map<std::string, int> generations_;                  // next number, by function
+  // Of the runners of a function that have ended.
+  std::map<std::string, function::Generations> generations_;
   mutable std::mutex mutex_;
   std::map<std::string, HostedFunction> functions_;  // guarded by mutex_
   // Draining, by function; guarded by mutex_.

@@ -26,6 +26,23 @@ LogLevel LevelOf(uint32_t level) {
   }
 }
 
+struct CallCount {
+  uint64_t calls = 0;
+  uint64_t errors = 0;
+};
+
+CallCount CallsOf(const observe::LaneCounters& counters) {
+  using observe::OutcomeLabel;
+  CallCount count;
+  for (size_t i = 0; i < observe::kOutcomeLabels; ++i) {
+    const auto outcome = static_cast<OutcomeLabel>(i);
+    const uint64_t calls = counters.invocations[i].value();
+    count.calls += calls;
+    if (outcome != OutcomeLabel::kDone && outcome != OutcomeLabel::kDrop) count.errors += calls;
+  }
+  return count;
+}
+
 }  // namespace
 
 // Writes what a lane tells to the log, at a bounded rate.
@@ -69,7 +86,8 @@ struct LaneThread::Running {
   std::unique_ptr<commit::GroupOffsets> group;
   std::unique_ptr<lane::Lane> lane;
   std::shared_ptr<const Generation> generation;
-  std::optional<std::string> swap_refusal;
+  CallCount before_generation;  // what the lane had counted when it took it
+  std::optional<SwapRefusal> swap_refusal;
   std::vector<std::string> warned;
   SteadyTime next_report{};
 };
@@ -156,6 +174,7 @@ Result<std::unique_ptr<LaneThread::Running>> LaneThread::Build() {
   if (!made) return made.error();
   running->lane = *std::move(made);
   running->generation = options_.generation;
+  running->before_generation = CallsOf(*options_.counters);
   return running;
 }
 
@@ -197,14 +216,20 @@ void LaneThread::Execute(Running* running, Command command) {
   } else if (const auto* abandon = std::get_if<AbandonCommand>(&command)) {
     running->lane->Abandon(abandon->partition);
   } else if (auto* generation = std::get_if<std::shared_ptr<const Generation>>(&command)) {
-    const Status swapped = running->lane->Swap(*generation);
-    running->swap_refusal.reset();
-    if (swapped) {
-      running->generation = std::move(*generation);
-    } else {
-      running->swap_refusal = swapped.error().message;
-    }
+    Swap(running, std::move(*generation));
   }
+}
+
+void LaneThread::Swap(Running* running, std::shared_ptr<const Generation> generation) {
+  running->swap_refusal.reset();
+  if (generation == running->generation) return;
+  const Status swapped = running->lane->Swap(generation);
+  if (!swapped) {
+    running->swap_refusal = SwapRefusal{generation->number, swapped.error().message};
+    return;
+  }
+  running->generation = std::move(generation);
+  running->before_generation = CallsOf(*options_.counters);
 }
 
 void LaneThread::Publish(Running* running, SteadyTime now) {
@@ -218,6 +243,7 @@ void LaneThread::Publish(Running* running, SteadyTime now) {
     running->warned = running->store->warnings();
     for (const std::string& warning : running->warned) options_.log->Warn(warning);
   }
+  const CallCount calls = CallsOf(*options_.counters);
   bool news = !released.empty();
   {
     const std::lock_guard lock(mutex_);
@@ -231,6 +257,8 @@ void LaneThread::Publish(Running* running, SteadyTime now) {
     report_.problem = problem;
     report_.swap_refusal = running->swap_refusal;
     report_.generation = running->generation;
+    report_.calls = calls.calls - running->before_generation.calls;
+    report_.errors = calls.errors - running->before_generation.errors;
     report_.idle = idle;
   }
   if (news) options_.control->Signal();

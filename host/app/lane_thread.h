@@ -38,6 +38,14 @@ struct LaneThreadOptions {
   Wake* control = nullptr;  // signalled when the control thread should look
 };
 
+// Why a lane did not take a generation.
+struct SwapRefusal {
+  int generation = 0;
+  std::string reason;
+
+  friend bool operator==(const SwapRefusal&, const SwapRefusal&) = default;
+};
+
 // What others see of a lane, a moment old.
 struct LaneReport {
   std::vector<lane::TaskStatus> tasks;
@@ -45,8 +53,10 @@ struct LaneReport {
   std::optional<lane::StopReason> stop_reason;   // an event or the state needs somebody's decision
   std::optional<std::string> failure;            // the lane cannot run at all
   std::optional<std::string> problem;            // of the store; passes by itself
-  std::optional<std::string> swap_refusal;       // why the newest generation does not run
+  std::optional<SwapRefusal> swap_refusal;       // of the last generation that was to be taken
   std::shared_ptr<const Generation> generation;  // that runs
+  uint64_t calls = 0;                            // of that generation in this lane
+  uint64_t errors = 0;                           // calls that came to neither done nor drop
   bool idle = false;                             // owns no task, and every command is done
 };
 
@@ -84,6 +94,7 @@ class LaneThread {
   Result<std::unique_ptr<Running>> Build();
   void Loop(Running* running);
   void Execute(Running* running, Command command);
+  void Swap(Running* running, std::shared_ptr<const Generation> generation);
   void Publish(Running* running, SteadyTime now);
 
   LaneThreadOptions options_;

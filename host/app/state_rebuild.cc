@@ -216,7 +216,7 @@ Ended Rebuild::MakeAgain() {
   if (!stores) return EndedBy(stores.error());
   FunctionSpec spec = found_.spec;
   spec.policies.on_state_loss = OnStateLoss::kRebuild;
-  FunctionRunner runner(Services(*stores), std::move(spec), found_.library, 1);
+  FunctionRunner runner(Services(*stores), std::move(spec), found_.library, {});
   begun_at_ = complete_at_ = clock_.Now();
   for (;;) {
     if (auto ended = Look(runner)) {

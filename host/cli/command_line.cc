@@ -10,6 +10,7 @@
 #include "app/function_lookup.h"
 #include "app/process.h"
 #include "app/state_rebuild.h"
+#include "cli/function_command.h"
 #include "cli/inspect_command.h"
 #include "cli/invoke_command.h"
 #include "config/config.h"
@@ -122,29 +123,53 @@ int State(const StateCommand& command, LogLevel level) {
       log.get());
 }
 
-// `millrace function VERB`; of the verbs there is one.
+// `millrace function VERB`.
 struct FunctionCommand {
   CLI::App* function = nullptr;
   CLI::App* inspect = nullptr;
+  CLI::App* list = nullptr;
+  CLI::App* history = nullptr;
+  CLI::App* rollback = nullptr;
   std::string file;
+  FunctionArguments arguments;
 };
 
 void AddFunctionCommand(CLI::App* program, FunctionCommand* command) {
-  command->function = program->add_subcommand("function", "Look at function libraries");
+  command->function =
+      program->add_subcommand("function", "Look at function libraries, and go back to former ones");
   command->function->prefix_command();  // what follows another verb is not looked at
   command->inspect = command->function->add_subcommand(
       "inspect", "Tell what a library says of itself, and whether a host would take it");
   command->inspect->add_option("file", command->file, "The library")->required();
+  FunctionArguments& arguments = command->arguments;
+  command->list =
+      command->function->add_subcommand("list", "What the functions of a running host do");
+  command->history = command->function->add_subcommand(
+      "history", "Which libraries came for a function, and what became of them");
+  command->rollback = command->function->add_subcommand(
+      "rollback", "Run a former library of a function again, until another one comes");
+  for (CLI::App* verb : {command->list, command->history, command->rollback}) {
+    verb->add_option("--server", arguments.server, "HTTP address of the host")
+        ->capture_default_str();
+    if (verb == command->list) continue;
+    verb->add_option("function", arguments.function, "Name of the function")->required();
+  }
+  command->rollback->add_option("--to", arguments.to,
+                                "Its generation, from history; default: the one that ran before");
 }
 
 int Function(const FunctionCommand& command) {
   const auto others = command.function->remaining();
-  if (!*command.inspect && !others.empty()) return NotAvailable("function " + others.front());
-  if (!*command.inspect || !others.empty() || !command.inspect->remaining().empty()) {
-    std::cerr << "millrace function: wants inspect, and one FILE\n";
+  const auto verbs = command.function->get_subcommands();
+  if (verbs.empty() && !others.empty()) return NotAvailable("function " + others.front());
+  if (verbs.size() != 1 || !others.empty() || !verbs.front()->remaining().empty()) {
+    std::cerr << "millrace function: wants inspect FILE, list, history NAME or rollback NAME\n";
     return app::kExitUsage;
   }
-  return Inspect(command.file);
+  if (*command.inspect) return Inspect(command.file);
+  if (*command.list) return ListFunctions(command.arguments);
+  if (*command.history) return ShowHistory(command.arguments);
+  return RollBack(command.arguments);
 }
 
 // Started by hosts alone; its end runs nothing of the library that was loaded.

@@ -13,6 +13,7 @@
 #include "base/slice.h"
 #include "commit/outbox.h"
 #include "commit/redo.h"
+#include "model/state_versions.h"
 #include "model/task.h"
 
 namespace millrace::commit {
@@ -25,7 +26,8 @@ struct AcquireRequest {
   Epoch epoch;        // the new one
   std::string owner;  // transactional id of this owner: mr.<namespace>.<function>.<host>.<lane>
   std::string group;  // consumer group; another group's state is refused
-  int partition_count = 0;  // of every input topic; a changed count is refused
+  int partition_count = 0;      // of every input topic; a changed count is refused
+  StateVersions versions = {};  // of the library; state that it cannot read is refused
 };
 
 // What an acquire found, read and replaced in one atomic step.

@@ -21,6 +21,14 @@ void ReadBatch(const SectionReader& function, BatchLimits* batch) {
   reader.Read("max_wait", &batch->max_wait);
 }
 
+void ReadSwap(const SectionReader& function, SwapRules* swap) {
+  const Entry* entry = function.Find("swap");
+  if (!entry) return;
+  const SectionReader reader(SwapSection(), entry->value, function.Name("swap"), function.report());
+  reader.Read("max_error_rate", &swap->max_error_rate);
+  reader.Read("watch", &swap->watch);
+}
+
 void ReadOutput(const Entry& output, const std::string& name, Report* report,
                 std::map<std::string, std::string>* outputs) {
   const std::string bad_name = CheckOutputName(output.key);
@@ -82,6 +90,7 @@ FunctionSpec ReadFunction(const Entry& entry, Report* report) {
   reader.ReadWord("on_offset_reset", &spec.policies.on_offset_reset);
   reader.Read("lanes", &spec.lanes);
   ReadBatch(reader, &spec.batch);
+  ReadSwap(reader, &spec.swap);
   reader.Read("commit_interval", &spec.commit_interval);
   reader.Read("commit_max_effects", &spec.commit_max_effects);
   reader.Read("commit_max_bytes", &spec.commit_max_bytes);

@@ -82,6 +82,21 @@ constexpr Key kBatchKeys[] = {
 };
 constexpr Section kBatch{"functions.*.batch", kBatchKeys};
 
+constexpr Key kSwapKeys[] = {
+    {.name = "max_error_rate",
+     .type = KeyType::kRatio,
+     .about = "A new generation whose failed calls are more than this part of all is rolled back; "
+              "1 = never.",
+     .default_text = "0.5"},
+    {.name = "watch",
+     .type = KeyType::kDuration,
+     .about = "How long after a swap its calls count.",
+     .default_text = "30s",
+     .min = 0,
+     .max = kHourMs},
+};
+constexpr Section kSwap{"functions.*.swap", kSwapKeys};
+
 constexpr Key kFunctionKeys[] = {
     {.name = "library",
      .about = "Path of the library, absolute or relative to host.functions_dir; the default is the "
@@ -122,6 +137,10 @@ constexpr Key kFunctionKeys[] = {
      .type = KeyType::kSection,
      .about = "How events are put together.",
      .section = &kBatch},
+    {.name = "swap",
+     .type = KeyType::kSection,
+     .about = "When a new generation of the library gives way to the one before it.",
+     .section = &kSwap},
     {.name = "commit_interval",
      .type = KeyType::kDuration,
      .about = "How often a lane commits what it has done.",
@@ -252,10 +271,9 @@ constexpr Key kRootKeys[] = {
 };
 constexpr Section kRoot{"", kRootKeys};
 
-constexpr std::string_view kLaterKeys[] = {"cache",     "concurrency", "durability", "idle_after",
-                                           "isolation", "limits",      "on_failure", "retry",
-                                           "scaling",   "state",       "store",      "swap",
-                                           "timers",    "trust",       "ttl"};
+constexpr std::string_view kLaterKeys[] = {
+    "cache", "concurrency", "durability", "idle_after", "isolation", "limits", "on_failure",
+    "retry", "scaling",     "state",      "store",      "timers",    "ttl"};
 constexpr std::string_view kLaterTriggers[] = {"http", "lag", "resource", "schedule", "table"};
 
 struct Owned {
@@ -305,6 +323,7 @@ const Section& TrustSection() { return kTrust; }
 const Section& RedisSection() { return kRedis; }
 const Section& FunctionSection() { return kFunction; }
 const Section& BatchSection() { return kBatch; }
+const Section& SwapSection() { return kSwap; }
 const Section& TriggerSection() { return kTrigger; }
 const Section& KafkaTriggerSection() { return kKafkaTrigger; }
 const Section& FilterSection() { return kFilter; }

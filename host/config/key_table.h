@@ -16,6 +16,7 @@ enum class KeyType {
   kWord,       // one of `words`
   kFlag,       // true or false
   kInteger,    // min and max as they are
+  kRatio,      // a number from 0 to 1
   kDuration,   // min and max in milliseconds
   kSize,       // min and max in bytes
   kSection,    // a map with the keys of `section`
@@ -57,6 +58,7 @@ const Section& TrustSection();
 const Section& RedisSection();
 const Section& FunctionSection();
 const Section& BatchSection();
+const Section& SwapSection();
 const Section& TriggerSection();
 const Section& KafkaTriggerSection();
 const Section& FilterSection();

@@ -30,9 +30,9 @@ std::string KindName(const Node& node) {
 
 // Where a key that is unknown here belongs: " (it belongs under functions.*)", or nothing.
 std::string BelongsUnder(std::string_view key) {
-  const std::array<const Section*, 7> sections{
-      &RootSection(),  &HostSection(),         &HttpSection(), &FunctionSection(),
-      &BatchSection(), &KafkaTriggerSection(), &RedisSection()};
+  const std::array<const Section*, 9> sections{
+      &RootSection(),         &HostSection(),  &HttpSection(), &FunctionSection(), &BatchSection(),
+      &KafkaTriggerSection(), &RedisSection(), &SwapSection(), &TrustSection()};
   for (const Section* section : sections) {
     if (!section->Find(key)) continue;
     if (section->where.empty()) return " (it belongs at the top level)";
@@ -178,6 +178,19 @@ void SectionReader::Read(std::string_view key, bool* value) const {
     *value = *truth;
   } else {
     report_->Invalid(node.at, Name(key) + " must be true or false, not " + KindName(node));
+  }
+}
+
+void SectionReader::Read(std::string_view key, double* value) const {
+  const Entry* entry = Find(key);
+  if (!entry || entry->value.kind == Node::Kind::kFailed) return;
+  const Node& node = entry->value;
+  const bool plain = node.kind == Node::Kind::kScalar && node.plain;
+  if (const auto ratio = plain ? ParseRatio(node.text) : std::nullopt) {
+    *value = *ratio;
+  } else {
+    report_->Invalid(
+        node.at, Name(key) + " must be a number from 0 to 1 such as 0.05, not " + KindName(node));
   }
 }
 

@@ -123,6 +123,9 @@ Result<commit::Acquired> Acquire(const commit::AcquireRequest& request, const st
                  " partitions; the input topics have " + std::to_string(request.partition_count) +
                  " now: keys have moved between tasks; use another namespace to begin anew");
   }
+  if (task->owned && !CanRead(request.versions, task->versions)) {
+    return Fatal(what + WhyUnreadable(request.versions, task->versions));
+  }
   commit::Acquired acquired{.seq = task->seq,
                             .applied = {},
                             .former_owner = task->owner,
@@ -131,6 +134,8 @@ Result<commit::Acquired> Acquire(const commit::AcquireRequest& request, const st
   for (const auto& [seq, entry] : task->outbox) acquired.outbox.push_back(entry);
   for (const auto& [seq, packed] : task->redo) acquired.redo.push_back({seq, packed});
   for (const auto& [at, seen] : task->seen) acquired.seen.push_back(seen);
+  if (!task->owned) task->versions.oldest = request.versions.written;
+  task->versions.newest = request.versions.written;
   task->owned = true;
   task->epoch = request.epoch;
   task->owner = request.owner;

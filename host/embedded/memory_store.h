@@ -69,6 +69,7 @@ class MemoryStore {
     std::string owner;
     std::string group;
     int partition_count = 0;
+    StoredVersions versions;
     uint64_t seq = 0;
     std::map<std::string, int64_t> applied;
     uint64_t published_seq = 0;

@@ -48,6 +48,12 @@ Result<Admission::Probing> Admission::Begin(const std::string& path) {
     return signature.error();
   auto checked = Library::Check(*bytes, &cache_);
   if (!checked) return checked.error();
+  if (loaded_.size() >= settings_.loaded_max && !loaded_.contains(checked->sha256)) {
+    return Fatal(path + ": is one too many: this host has loaded " +
+                 std::to_string(loaded_.size()) +
+                 " different libraries since it started, and what is loaded stays in memory; "
+                 "restart the host to load it");
+  }
   Probing probing{*std::move(checked), owner.value_or(""), nullptr};
   if (!settings_.probe) return probing;
 
@@ -61,6 +67,7 @@ Result<Admission::Probing> Admission::Begin(const std::string& path) {
 }
 
 Result<AdmittedLibrary> Admission::Load(const Probing& probed) {
+  loaded_.insert(probed.checked.sha256);
   auto library = Library::Load(probed.checked);
   if (!library) return library.error();
   return AdmittedLibrary{*std::move(library), probed.warning};

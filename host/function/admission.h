@@ -24,6 +24,7 @@ struct AdmissionSettings {
   OwnerCheck owner = OwnerCheck::kRefuse;
   SignatureRules signatures = {};
   std::optional<ProbeSettings> probe = {};  // absent: libraries are loaded without (tests)
+  size_t loaded_max = 256;                  // different contents; a process never unloads any
 };
 
 struct AdmittedLibrary {
@@ -70,12 +71,13 @@ class Admission {
   Admission(AdmissionSettings settings, UniqueFd epoll)
       : settings_(std::move(settings)), cache_(settings_.cache_dir), epoll_(std::move(epoll)) {}
   Result<Probing> Begin(const std::string& path);
-  static Result<AdmittedLibrary> Load(const Probing& probed);
+  Result<AdmittedLibrary> Load(const Probing& probed);
 
   AdmissionSettings settings_;
   LibraryCache cache_;
   UniqueFd epoll_;
   std::map<std::string, Probing> probes_;  // that run, by path
+  std::set<std::string> loaded_;           // hashes
 };
 
 }  // namespace millrace::function

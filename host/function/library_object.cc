@@ -124,6 +124,8 @@ Result<std::shared_ptr<const Generation>> OpenGeneration(OpenRequest request) {
   generation->table = &library.table();
   generation->library = object->object();
   generation->uses = library.uses();
+  generation->versions = {.written = library.note().state_version,
+                          .oldest_read = library.note().oldest_readable};
   generation->start = [object] { return object->Start(); };
   generation->keep_alive = object;
   return std::shared_ptr<const Generation>(std::move(generation));

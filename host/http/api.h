@@ -8,6 +8,7 @@
 
 #include "http/function_status.h"
 #include "http/invoke.h"
+#include "http/rollback.h"
 
 namespace millrace::http {
 
@@ -41,6 +42,9 @@ class Api {
   virtual VersionInfo GetVersion() = 0;
   virtual std::vector<FunctionStatus> ListFunctions() = 0;  // by name
   virtual std::optional<FunctionStatus> GetFunction(std::string_view name) = 0;
+
+  // Begins a rollback; it is done when the function's status says so.
+  virtual RollbackResult RollBack(const RollbackRequest& request) = 0;
 
   // Runs the handler on another thread, without writing anything, and calls back from any thread,
   // once (more calls are ignored). The server gives up after its time-out and closes the

@@ -60,12 +60,22 @@ struct GenerationStatus {
   std::string hash;     // first 12 hex digits of the library's SHA-256
 };
 
+// One library that came for the function since the host started.
+struct GenerationHistory {
+  std::optional<uint64_t> number;  // none: refused before it was opened
+  std::string hash;                // empty: refused before it was read as a whole
+  std::string state;               // admitted, refused, running, draining or retired
+  std::string reason;              // why it was refused or rolled back
+  int64_t since_ms = 0;            // in this state; since 1970, UTC
+};
+
 struct FunctionStatus {
   std::string name;
   FunctionState state = FunctionState::kStarting;
   std::string reason;   // why it does not run; or why a newer library was refused
   std::string library;  // file
   std::optional<GenerationStatus> generation;  // none before the first library has been loaded
+  std::vector<GenerationHistory> generations;  // the oldest first
   std::string group;
   Delivery delivery = Delivery::kAtLeastOnce;  // in force: an embedded broker knows no other
   std::vector<std::string> topics;

@@ -139,12 +139,21 @@ value Generation(const std::optional<GenerationStatus>& generation) {
   return object{{"number", generation->number}, {"hash", Text(generation->hash)}};
 }
 
+object History(const GenerationHistory& generation) {
+  return {{"number", OrNull(generation.number)},
+          {"hash", TextOrNull(generation.hash)},
+          {"state", Text(generation.state)},
+          {"reason", TextOrNull(generation.reason)},
+          {"since", generation.since_ms}};
+}
+
 object Function(const FunctionStatus& function) {
   return {{"name", Text(function.name)},
           {"state", Name(function.state)},
           {"reason", TextOrNull(function.reason)},
           {"library", Text(function.library)},
           {"generation", Generation(function.generation)},
+          {"generations", List(function.generations, History)},
           {"group", Text(function.group)},
           {"delivery", Name(function.delivery)},
           {"topics", List(function.topics, Text)},
@@ -192,6 +201,11 @@ const char* Name(TaskState state) {
 
 std::string ToJson(const FunctionStatus& function) {
   return boost::json::serialize(Function(function));
+}
+
+std::string ToJson(const RollbackResponse& response) {
+  return boost::json::serialize(
+      object{{"from", OrNull(response.from)}, {"to", Generation(response.to)}});
 }
 
 std::string ToJson(const std::vector<FunctionStatus>& functions) {

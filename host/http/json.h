@@ -14,6 +14,7 @@ namespace millrace::http {
 std::string ToJson(const FunctionStatus& function);
 std::string ToJson(const std::vector<FunctionStatus>& functions);
 std::string ToJson(const InvokeResponse& response);
+std::string ToJson(const RollbackResponse& response);
 std::string ToJson(const Liveness& liveness);
 std::string ToJson(const Readiness& readiness);
 std::string ToJson(const VersionInfo& version);

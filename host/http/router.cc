@@ -3,6 +3,7 @@
 
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+#include <charconv>
 #include <exception>
 
 #include "http/event.h"
@@ -71,7 +72,63 @@ void Invoke(Api& api, const std::string& name, std::string_view query, Request&&
              [name, reply](const InvokeResult& result) { reply(Answer(name, result)); });
 }
 
-enum class Resource { kNone, kLivez, kReadyz, kMetrics, kVersion, kFunctions, kFunction, kInvoke };
+int StatusOf(RollbackErrorKind kind) {
+  switch (kind) {
+    case RollbackErrorKind::kUnknownFunction:
+      return 404;
+    case RollbackErrorKind::kNoGeneration:
+      return 409;
+    case RollbackErrorKind::kNotRunning:
+      return 503;
+  }
+  return 500;
+}
+
+// "to=N" or nothing.
+Result<std::optional<uint64_t>> ParseTo(const boost::urls::url_view& url) {
+  std::optional<uint64_t> to;
+  for (const auto& parameter : url.params()) {
+    uint64_t number = 0;
+    const std::string value = parameter.value;
+    const char* const end = value.data() + value.size();
+    const auto [stop, error] = std::from_chars(value.data(), end, number);
+    const bool right = error == std::errc() && stop == end && number > 0;
+    if (parameter.key != "to" || to || !right) {
+      return Poison("a rollback takes ?to=NUMBER, a generation from 1, once, and nothing else");
+    }
+    to = number;
+  }
+  return to;
+}
+
+// Browsers send Origin with what a page asks for: no page has business here.
+Reply RollBack(Api& api, const std::string& name, const boost::urls::url_view& url,
+               const Request& request) {
+  if (Find(request.fields, "Origin")) {
+    return ErrorReply(403, "a rollback is not for web pages; use millrace function rollback");
+  }
+  const auto to = ParseTo(url);
+  if (!to) return ErrorReply(400, to.error().message);
+  const RollbackResult result = api.RollBack({.function = name, .to = *to});
+  if (const auto* response = std::get_if<RollbackResponse>(&result)) {
+    return JsonReply(202, ToJson(*response));
+  }
+  const auto& error = std::get<RollbackError>(result);
+  if (error.kind == RollbackErrorKind::kUnknownFunction) return NoSuchFunction(name);
+  return ErrorReply(StatusOf(error.kind), error.detail);
+}
+
+enum class Resource {
+  kNone,
+  kLivez,
+  kReadyz,
+  kMetrics,
+  kVersion,
+  kFunctions,
+  kFunction,
+  kInvoke,
+  kRollback
+};
 
 Resource ResourceAt(const Path& path) {
   if (path.size() == 1) {
@@ -86,12 +143,14 @@ Resource ResourceAt(const Path& path) {
   if (!functions) return Resource::kNone;
   if (path.size() == 3) return Resource::kFunctions;
   if (path.size() == 4) return Resource::kFunction;
-  return path.size() == 5 && path[4] == "invoke" ? Resource::kInvoke : Resource::kNone;
+  if (path.size() != 5) return Resource::kNone;
+  if (path[4] == "invoke") return Resource::kInvoke;
+  return path[4] == "rollback" ? Resource::kRollback : Resource::kNone;
 }
 
 // None if the resource has the method.
 std::optional<Reply> RefuseMethod(Resource resource, std::string_view method) {
-  const bool post = resource == Resource::kInvoke;
+  const bool post = resource == Resource::kInvoke || resource == Resource::kRollback;
   if (post ? method == "POST" : method == "GET" || method == "HEAD") return std::nullopt;
   Reply reply = ErrorReply(405, post ? "this resource takes POST" : "this resource takes GET");
   reply.allow = post ? "POST" : "GET, HEAD";
@@ -113,6 +172,7 @@ Reply Get(Api& api, Resource resource, const Path& path) {
     case Resource::kFunction:
       return Function(api, path[3]);
     case Resource::kInvoke:
+    case Resource::kRollback:
     case Resource::kNone:
       break;
   }
@@ -128,6 +188,7 @@ void Dispatch(Api& api, Request&& request, const ReplyCallback& reply) {
   const Resource resource = ResourceAt(path);
   if (resource == Resource::kNone) return reply(Get(api, resource, path));
   if (auto refused = RefuseMethod(resource, request.method)) return reply(std::move(*refused));
+  if (resource == Resource::kRollback) return reply(RollBack(api, path[3], *url, request));
   if (resource != Resource::kInvoke) return reply(Get(api, resource, path));
   const std::string_view query = url->encoded_query();
   Invoke(api, path[3], query, std::move(request), reply);

@@ -71,8 +71,9 @@ void Lane::Abandon(int32_t partition) {
 }
 
 Status Lane::Swap(std::shared_ptr<const Generation> generation) {
-  if (generation->uses != shared_->invoker->generation().uses) {
-    return Fatal("the library declares other states or outputs than the one it replaces");
+  if (!SameStateAndOutputs(*generation, shared_->invoker->generation())) {
+    return Fatal(
+        "the library declares other states, versions of them or outputs than the one it replaces");
   }
   auto invoker = invoke::Invoker::Start(std::move(generation), shared_->ports.clock);
   if (!invoker) return invoker.error();

@@ -48,7 +48,7 @@ class Lane {
   // store nor to the group. Not answered.
   void Abandon(int32_t partition);
   // Runs this generation from the next batch on. kFatal: it refused to start, or declares other
-  // states or outputs (the lane must then be made anew); the former one stays.
+  // states, versions or outputs (the lane must then be made anew); the former one stays.
   Status Swap(std::shared_ptr<const Generation> generation);
 
   // Does what can be done now, and says when it is due again if no port has news before; `now`

@@ -15,6 +15,7 @@
 #include "ingest/task_input.h"
 #include "invoke/verdict.h"
 #include "model/function_spec.h"
+#include "model/state_versions.h"
 #include "observe/lane_counters.h"
 #include "state/state_reader.h"
 
@@ -28,6 +29,7 @@ struct LaneSettings {
   Delivery delivery = Delivery::kAtLeastOnce;
   LossPolicies policies = {};
   std::vector<std::string> outputs;  // topics, in the order of the library's outputs
+  StateVersions versions = {};       // of the library
   BatchLimits batch;
   Millis commit_interval{100};
   size_t commit_max_effects = 500;

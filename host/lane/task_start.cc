@@ -39,7 +39,8 @@ void TaskStart::Begin(uint64_t* next_request) {
                                .epoch = epoch_,
                                .owner = settings_->owner,
                                .group = settings_->group,
-                               .partition_count = task_->partition_count});
+                               .partition_count = task_->partition_count,
+                               .versions = settings_->versions});
 }
 
 bool TaskStart::IsMember() const { return ports_->group->IsMember(task_->group_metadata); }

@@ -81,6 +81,14 @@ struct BatchLimits {
   friend bool operator==(const BatchLimits&, const BatchLimits&) = default;
 };
 
+// When a generation that a swap has brought gives way to the one before it.
+struct SwapRules {
+  double max_error_rate = 0.5;  // of its calls, those that failed; 1 = never
+  Millis watch{30'000};         // how long after the swap they count
+
+  friend bool operator==(const SwapRules&, const SwapRules&) = default;
+};
+
 // One function as the YAML asks for it. A value: copied, compared, never shared. `config` may hold
 // secrets: it goes to the library and nowhere else.
 struct FunctionSpec {
@@ -91,6 +99,7 @@ struct FunctionSpec {
   LossPolicies policies = {};
   int lanes = 1;
   BatchLimits batch;
+  SwapRules swap = {};
   Millis commit_interval{100};
   int commit_max_effects = 500;
   int64_t commit_max_bytes = 256 * 1024;

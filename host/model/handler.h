@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/state_versions.h"
 
 extern "C" struct mr_function;  // millrace/abi.h; only those who call it need the SDK
 
@@ -36,10 +37,16 @@ struct Generation {
   const ::mr_function* table = nullptr;
   void* library = nullptr;  // what open() gave; null is allowed
   std::vector<Use> uses;
+  StateVersions versions = {};
   // Calls table->start with the function's config at hand and gives the instance. An error (kFatal)
   // holds the library's own words; there is then nothing to stop. Callable from several threads.
   std::function<Result<void*>()> start;
   std::shared_ptr<const void> keep_alive;
 };
+
+// Whether a lane that runs one can go on with the other.
+inline bool SameStateAndOutputs(const Generation& a, const Generation& b) {
+  return a.uses == b.uses && a.versions == b.versions;
+}
 
 }  // namespace millrace

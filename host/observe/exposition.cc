@@ -118,6 +118,26 @@ void AddFunctionStates(Families& out, const std::vector<FunctionMetrics>& functi
   }
 }
 
+void AddByWord(MetricFamily& family, const std::vector<FunctionMetrics>& functions,
+               const char* name, std::map<std::string, uint64_t> FunctionMetrics::*member) {
+  for (const auto& function : functions) {
+    for (const auto& [word, count] : function.*member) {
+      Labels labels = Of(function);
+      labels.push_back({name, word});
+      Put(family, std::move(labels), static_cast<double>(count));
+    }
+  }
+}
+
+void AddGenerations(Families& out, const std::vector<FunctionMetrics>& functions) {
+  AddByWord(out.Begin(MetricType::Gauge, "millrace_function_generations",
+                      "Libraries that came for the function since the host started, by state."),
+            functions, "state", &FunctionMetrics::generations);
+  AddByWord(out.Begin(MetricType::Counter, "millrace_swaps_total",
+                      "Changes of the library in use that were tried, by result."),
+            functions, "result", &FunctionMetrics::swaps);
+}
+
 // One series per function and value of Label, with its word as the label `name`.
 template <class Label, size_t N>
 void AddLabelled(MetricFamily& family, const std::vector<FunctionMetrics>& functions,
@@ -211,6 +231,7 @@ std::string RenderMetrics(const MetricsSnapshot& snapshot) {
   Families families;
   AddHost(families, snapshot);
   AddFunctionStates(families, snapshot.functions);
+  AddGenerations(families, snapshot.functions);
   AddInvocations(families, snapshot.functions);
   AddDurations(families, snapshot.functions);
   AddCommits(families, snapshot.functions);

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -63,7 +64,9 @@ enum class RunState { kRunning, kNotRunning };
 struct FunctionMetrics {
   std::string function;
   RunState state = RunState::kNotRunning;
-  std::optional<uint64_t> generation;  // none before the first library has been loaded
+  std::optional<uint64_t> generation;           // none before the first library has been loaded
+  std::map<std::string, uint64_t> generations;  // how many, by state
+  std::map<std::string, uint64_t> swaps;        // changes of generation, by result
   FunctionTotals totals;
   std::vector<PartitionLag> lag;
   std::optional<double> lag_seconds;  // age of the oldest event not yet applied; none = unknown

@@ -101,6 +101,16 @@ Error Refusal(const TaskKeys& keys, const commit::AcquireRequest& request, const
                  std::to_string(request.partition_count) +
                  " now: keys have moved between tasks; use another namespace to begin anew");
   }
+  if (differs == "VERSIONS") {
+    StoredVersions versions;
+    const size_t dash = stored.find('-');
+    if (dash == std::string::npos || !ParseNumber(stored.substr(0, dash), &versions.oldest) ||
+        !ParseNumber(stored.substr(dash + 1), &versions.newest)) {
+      return Fatal(what + ": fields state:oldest and state:newest of its :task hash are not what " +
+                   "the host writes: somebody else wrote there");
+    }
+    return Fatal(what + WhyUnreadable(request.versions, versions));
+  }
   if (differs == "OUTBOX" || differs == "REDO") {
     const std::string& key = differs == "REDO" ? keys.redo : keys.outbox;
     return Fatal(what + ": key " + key + " holds a " + stored +
@@ -259,10 +269,11 @@ void WriteEntries(CommandWriter& writer, std::span<const uint64_t> trimmed, uint
 void EncodeAcquire(std::string_view script, const TaskKeys& keys,
                    const commit::AcquireRequest& request, OutBuffer* out) {
   CommandWriter writer(out);
-  writer.Begin(12).Arg("EVALSHA").Arg(script).Number(3);
+  writer.Begin(14).Arg("EVALSHA").Arg(script).Number(3);
   writer.Arg(keys.task).Arg(keys.outbox).Arg(keys.redo);
   writer.Arg(request.epoch).Arg(request.owner).Arg(request.group);
   writer.Number(request.partition_count).Arg(kFormat).Arg(kFormatWithoutRedo);
+  writer.Number(request.versions.written).Number(request.versions.oldest_read);
 }
 
 Result<commit::Acquired> DecodeAcquire(const TaskKeys& keys, const commit::AcquireRequest& request,

@@ -4,24 +4,31 @@
 namespace millrace::redis {
 namespace {
 
-// KEYS: task, outbox, redo. ARGV: epoch, owner, group, partitions, format, another one to accept.
+// KEYS: task, outbox, redo. ARGV: epoch, owner, group, partitions, format, another one to accept,
+// the version of state that the library writes, the oldest one that it reads.
 // Answers {"OK", {former fields and values...}, {seqs and packed entries of the outbox...}, {of the
 // redo...}}, or {what differs, the stored one} and writes nothing.
 constexpr std::string_view kAcquireText = R"lua(
 local former = redis.call('HGETALL', KEYS[1])
+local task = {}
 if #former > 0 then
-  local task = {}
   for i = 1, #former, 2 do task[former[i]] = former[i + 1] end
   if task.format ~= ARGV[5] and task.format ~= ARGV[6] then return {'FORMAT', task.format or ''} end
   if task.group ~= ARGV[3] then return {'GROUP', task.group or ''} end
   if task.partitions ~= ARGV[4] then return {'PARTITIONS', task.partitions or ''} end
+  local oldest, newest = task['state:oldest'], task['state:newest']
+  if oldest and newest and (tonumber(ARGV[8]) > tonumber(oldest) or
+      tonumber(newest) > tonumber(ARGV[7])) then
+    return {'VERSIONS', oldest .. '-' .. newest}
+  end
 end
 local outbox = redis.pcall('HGETALL', KEYS[2])
 if outbox.err then return {'OUTBOX', redis.call('TYPE', KEYS[2]).ok} end
 local redo = redis.pcall('HGETALL', KEYS[3])
 if redo.err then return {'REDO', redis.call('TYPE', KEYS[3]).ok} end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'owner', ARGV[2], 'group', ARGV[3],
-  'partitions', ARGV[4], 'format', ARGV[5])
+  'partitions', ARGV[4], 'format', ARGV[5],
+  'state:oldest', task['state:oldest'] or ARGV[7], 'state:newest', ARGV[7])
 return {'OK', former, outbox, redo}
 )lua";
 

@@ -40,7 +40,7 @@ class Commands(FolderTest):
         keys = {"durability": "changelog", "store": "memory", "cache": "off",
                 "retry": "{ max_attempts: 5 }",
                 "on_failure": "{ dead_letter: dead }", "isolation": "process",
-                "limits": "{ memory: 1GiB }", "trust": "signed", "swap": "manual",
+                "limits": "{ memory: 1GiB }",
                 "scaling": "{ min: 0 }", "concurrency": "4", "ttl": "1h", "timers": "{}",
                 "state": "{}", "outputs": "{ out: { topic: t, create: 4 } }"}
         for key, value in keys.items():
@@ -68,8 +68,7 @@ class Commands(FolderTest):
         for command in (["submit"], ["submit", "bundle"], ["--log-level", "warn", "submit"],
                         ["run", "./fn.so", "--attach"], ["run", "--attach", "./fn.so"],
                         ["run", "-c", "x.yaml", "--attach"], ["state", "get"],
-                        ["function", "list"], ["function", "history"],
-                        ["function", "rollback"], ["redrive"]):
+                        ["function", "swap"], ["redrive"]):
             with self.subTest(command):
                 done = run(*command)
                 self.assertEqual((done.returncode, done.stdout), (CONFIGURATION, ""), done)
@@ -105,7 +104,7 @@ class Commands(FolderTest):
         self.assertEqual(told["file"], str(file))
         self.assertEqual(told["sha256"], hashlib.sha256(file.read_bytes()).hexdigest())
         self.assertEqual(told["size"], f"{file.stat().st_size} bytes")
-        self.assertEqual(told["abi"], "1.1")
+        self.assertEqual(told["abi"], "1.2")
         self.assertRegex(told["probe"], r"^passed in \d+ ms$")
 
     def test_inspect_refuses_what_a_host_would_refuse_and_lives_through_it(self) -> None:
@@ -148,7 +147,7 @@ class Commands(FolderTest):
                         ["state", "--help"], ["state", "rebuild", "--help"]):
             done = run(*command)
             self.assertEqual((done.returncode, done.stderr), (0, ""), command)
-        self.assertRegex(run("version").stdout, r"^millrace \d+\.\d+\.\d+, function ABI 1\.1\n$")
+        self.assertRegex(run("version").stdout, r"^millrace \d+\.\d+\.\d+, function ABI 1\.2\n$")
 
     def test_address_that_is_taken_is_a_configuration_error(self) -> None:
         first = self.new_host({"redis": {"url": "redis://127.0.0.1:1/0"},

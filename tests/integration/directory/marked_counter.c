@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Counts the events of each key and emits "MARK:count", so that an output tells which build of the
- * library made it. With EXTRA, one more state that counts as well; with MORE, one more output. */
+ * library made it. With EXTRA, one more state that counts as well; with MORE, one more output; with
+ * OUTCOME, that is what becomes of every event; with NO_START, no instance starts; STATE_VERSIONS
+ * are what its note says that it writes and reads. */
 #include <millrace/abi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +18,16 @@
 #else
 #define MORE_NOTE ""
 #endif
-MR_NOTE("abi 1.0\nname marked-counter\nuse value total\nuse output out\n" EXTRA_NOTE MORE_NOTE);
+#ifdef STATE_VERSIONS
+#define VERSION_NOTE "state_version " STATE_VERSIONS "\n"
+#else
+#define VERSION_NOTE
+#endif
+#ifndef OUTCOME
+#define OUTCOME MR_DONE
+#endif
+MR_NOTE("abi 1.0\nname marked-counter\n" VERSION_NOTE
+        "use value total\nuse output out\n" EXTRA_NOTE MORE_NOTE);
 
 enum { kTotal = 1, kOut = 2, kExtra = 3, kMore = 4, kDigits = 32 };
 static const mr_use kUses[] = {
@@ -37,9 +48,15 @@ static int32_t Open(const mr_host* host, mr_setup* setup, void** library) {
 }
 static void Close(void* library) { (void)library; }
 static int32_t Start(void* library, mr_setup* setup, void** instance) {
-  (void)setup;
   *instance = library;
+#ifdef NO_START
+  const mr_slice reason = {"no instance today", 17};
+  ((const mr_host*)library)->refuse(setup, reason);
+  return MR_UNAVAILABLE;
+#else
+  (void)setup;
   return MR_OK;
+#endif
 }
 static void Stop(void* instance) { (void)instance; }
 
@@ -72,7 +89,7 @@ static int32_t Handle(void* instance, mr_context* context, const mr_event* event
 #ifdef MORE
   (void)host->emit(context, kMore, &record);
 #endif
-  return MR_DONE;
+  return OUTCOME;
 }
 
 static const mr_function kFunction = {sizeof kFunction,
@@ -85,6 +102,7 @@ static const mr_function kFunction = {sizeof kFunction,
                                       Start,
                                       Stop,
                                       Handle,
+                                      NULL,
                                       NULL};
 
 const mr_function* millrace_function(void) { return &kFunction; }

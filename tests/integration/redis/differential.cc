@@ -115,12 +115,19 @@ void Differential::Step() {
                     .epoch = FreshEpoch(),
                     .owner = "owner-" + Word(),
                     .group = !opening && OneIn(4) ? "another" : "group",
-                    .partition_count = !opening && OneIn(4) ? 5 : 4});
+                    .partition_count = !opening && OneIn(4) ? 5 : 4,
+                    .versions = AnyVersions()});
   }
   if (dice < 9) return Commit();
   if (OneIn(6)) return ReadWholeMap(Word());
   const std::string &key = Word(), &field = Word();
   Read({{kCarts, key, {}}, {kTotals, key, {}}, {kCarts, key, field}, {kNames, field, {}}});
+}
+
+// Most read what is there.
+StateVersions Differential::AnyVersions() {
+  const auto written = static_cast<uint32_t>(1 + Pick(3));
+  return {.written = written, .oldest_read = OneIn(4) ? written : 1};
 }
 
 void Differential::End() {
@@ -138,7 +145,8 @@ void Differential::End() {
            .epoch = FreshEpoch(),
            .owner = "last",
            .group = "group",
-           .partition_count = 4});
+           .partition_count = 4,
+           .versions = {.written = 3, .oldest_read = 1}});
 }
 
 void Differential::Acquire(const commit::AcquireRequest& request) {

@@ -54,6 +54,7 @@ class Differential {
   void Begin(uint64_t seed, int32_t partition);
   void Step();
   void End();  // the final state, as both ports give it
+  StateVersions AnyVersions();
   void Acquire(const commit::AcquireRequest& request);
   void Commit();
   std::vector<Write> Writes();

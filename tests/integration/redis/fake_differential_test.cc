@@ -30,6 +30,8 @@ void AddKeys(int32_t partition, const fakes::StoredTask& task, Hashes* hashes) {
             {"owner", task.owner},
             {"group", task.group},
             {"partitions", std::to_string(task.partition_count)},
+            {"state:oldest", std::to_string(task.versions.oldest)},
+            {"state:newest", std::to_string(task.versions.newest)},
             {"format", "2"}};
   if (task.seq > 0) fields["seq"] = std::to_string(task.seq);
   if (task.published_seq > 0) fields["published"] = std::to_string(task.published_seq);

@@ -38,6 +38,7 @@ functions:
     on_offset_reset: applied
     lanes: 3
     batch: { max_records: 7, max_wait: 0ms }
+    swap: { max_error_rate: 0.05, watch: 1m }
     commit_interval: 1s
     commit_max_effects: 9
     commit_max_bytes: 4096
@@ -82,6 +83,7 @@ TEST_F(ConfigTest, EveryFunctionKeyReachesItsField) {
                    .on_offset_reset = OnOffsetReset::kApplied};
   want.lanes = 3;
   want.batch = {.max_records = 7, .max_wait = Millis(0)};
+  want.swap = {.max_error_rate = 0.05, .watch = Millis(60'000)};
   want.commit_interval = Millis(1000);
   want.commit_max_effects = 9;
   want.commit_max_bytes = 4096;

@@ -234,6 +234,22 @@ TEST_F(ConfigTest, TrustNeedsKeysThatCanBeKeys) {
               ElementsAre("host.trust.keys must be a list of public keys"));
 }
 
+TEST_F(ConfigTest, AnErrorRateIsANumberFromZeroToOne) {
+  const auto rate = [this](const std::string& text) {
+    return ErrorsOf(
+        "functions: { f: { triggers: [{ kafka: { topic: t } }], swap: { "
+        "max_error_rate: " +
+        text + " } } }");
+  };
+  for (const char* good : {"0", "1", "0.05", "1.0"}) EXPECT_THAT(rate(good), IsEmpty()) << good;
+  for (const char* bad : {"1.01", "-0.1", "5%", "1e-2", "'0.5'", "[]", "x"}) {
+    EXPECT_THAT(rate(bad), SizeIs(1)) << bad;
+  }
+  EXPECT_THAT(Without(rate("5%")),
+              ElementsAre("functions.f.swap.max_error_rate must be a number from 0 to 1 such as "
+                          "0.05, not \"5%\""));
+}
+
 TEST_F(ConfigTest, AtMostAHundredErrorsAreListed) {
   std::string text;
   for (int i = 0; i < 500; ++i) text += "unknown" + std::to_string(i) + ": 1\n";

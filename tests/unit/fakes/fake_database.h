@@ -17,6 +17,7 @@ struct StoredTask {
   std::string owner;
   std::string group;
   int partition_count = 0;
+  StoredVersions versions;
   uint64_t seq = 0;
   std::map<std::string, int64_t> applied;  // per topic
   uint64_t published_seq = 0;
@@ -104,6 +105,10 @@ class FakeDatabase {
       return Fatal("state was written with " + std::to_string(task.partition_count) +
                    " partitions, the topics have " + std::to_string(request.partition_count));
     }
+    const bool owned = !task.group.empty();
+    if (owned && !CanRead(request.versions, task.versions)) {
+      return Fatal("state" + WhyUnreadable(request.versions, task.versions));
+    }
     commit::Acquired acquired{.seq = task.seq,
                               .applied = {},
                               .former_owner = task.owner,
@@ -122,6 +127,8 @@ class FakeDatabase {
     }
     redo_given += task.redo.empty() ? 0 : 1;
     for (const auto& [at, seen] : task.seen) acquired.seen.push_back(seen);
+    if (!owned) task.versions.oldest = request.versions.written;
+    task.versions.newest = request.versions.written;
     task.epoch = request.epoch;
     task.owner = request.owner;
     task.group = request.group;

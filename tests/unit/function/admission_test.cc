@@ -63,6 +63,16 @@ TEST_F(Admitting, WhatItsBytesTellAgainstItNeedsNoProbe) {
   EXPECT_FALSE(*refused);
 }
 
+TEST_F(Admitting, OneContentTooManyIsRefusedAndThoseThatAreLoadedAreNot) {
+  const auto admission =
+      Admission::Open({.cache_dir = directory_ / "cache", .loaded_max = 1}).value();
+  EXPECT_TRUE(ToTheEnd(admission.get(), Put("good")));
+  const auto refused = ToTheEnd(admission.get(), Put("other"));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("has loaded 1 different libraries"));
+  EXPECT_TRUE(ToTheEnd(admission.get(), Put("good")));
+}
+
 TEST_F(Admitting, AFileThatOthersMayWriteIsRefusedOrWarnedOf) {
   const std::string path = Put("good");
   ::chmod(path.c_str(), 0666);

@@ -41,6 +41,18 @@ class FakeApi final : public Api {
     return name == "echo" ? std::optional(Echo()) : std::nullopt;
   }
 
+  // "echo" runs generation 2 and has a former one; another function has none.
+  RollbackResult RollBack(const RollbackRequest& request) override {
+    if (request.function == "starting") {
+      return RollbackError{RollbackErrorKind::kNotRunning, "the function is stopping"};
+    }
+    if (request.function != "echo") return RollbackError{RollbackErrorKind::kUnknownFunction, ""};
+    if (request.to.value_or(1) != 1) {
+      return RollbackError{RollbackErrorKind::kNoGeneration, "no such generation"};
+    }
+    return RollbackResponse{.from = 2, .to = {1, "ba9876543210"}};
+  }
+
   void Invoke(InvokeRequest request, InvokeCallback callback) override {
     if (request.function == "slow") return Hold({std::move(request), std::move(callback)});
     if (request.function == "refused") {
@@ -82,6 +94,8 @@ class FakeApi final : public Api {
     echo.state = FunctionState::kRunning;
     echo.library = "echo.so";
     echo.generation = GenerationStatus{2, "0123456789ab"};
+    echo.generations = {{std::nullopt, "", "refused", "cut short", 5},
+                        {2, "0123456789ab", "running", "", 9}};
     echo.group = "millrace.default.echo";
     echo.topics = {"in"};
     echo.lanes = 1;

@@ -46,7 +46,9 @@ TEST(FunctionJson, HasTheDocumentedShape) {
   EXPECT_EQ(
       ToJson(FakeApi::Echo()),
       R"({"name":"echo","state":"running","reason":null,"library":"echo.so",)"
-      R"("generation":{"number":2,"hash":"0123456789ab"},"group":"millrace.default.echo",)"
+      R"("generation":{"number":2,"hash":"0123456789ab"},"generations":[)"
+      R"({"number":null,"hash":null,"state":"refused","reason":"cut short","since":5},)"
+      R"({"number":2,"hash":"0123456789ab","state":"running","reason":null,"since":9}],"group":"millrace.default.echo",)"
       R"("delivery":"at_least_once","topics":["in"],"lanes":1,"tasks":[{"partition":1,"lane":0,"state":"retrying",)"
       R"("reason":"retry","topics":[{"topic":"in","applied":41,"lag":3},)"
       R"({"topic":"in2","applied":null,"lag":null}],"epoch":"ab",)"

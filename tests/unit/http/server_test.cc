@@ -115,6 +115,30 @@ TEST_F(ServerTest, UnknownPathsAndWrongMethodsAreToldSo) {
   EXPECT_EQ(Ask("OPTIONS", "*").status, 400);
 }
 
+TEST_F(ServerTest, ARollbackIsBegunOrSaysWhyNot) {
+  const std::string target = "/api/v1/functions/echo/rollback";
+  const auto begun = Ask("POST", target);
+  EXPECT_EQ(begun.status, 202);
+  EXPECT_EQ(begun.body, R"({"from":2,"to":{"number":1,"hash":"ba9876543210"}})"
+                        "\n");
+  EXPECT_EQ(Ask("POST", target + "?to=1").status, 202);
+  EXPECT_EQ(Ask("POST", target + "?to=7").status, 409);
+  for (const char* query : {"?to=", "?to=0", "?to=-1", "?to=1x", "?to=1&to=1", "?from=1"}) {
+    EXPECT_EQ(Ask("POST", target + query).status, 400) << query;
+  }
+  EXPECT_EQ(Ask("POST", "/api/v1/functions/none/rollback").status, 404);
+  EXPECT_EQ(Ask("POST", "/api/v1/functions/starting/rollback").status, 503);
+  EXPECT_EQ(Ask("GET", target).status, 405);
+}
+
+TEST_F(ServerTest, AWebPageCannotRollBack) {
+  RawConnection page(Start());
+  page.Send(
+      "POST /api/v1/functions/echo/rollback HTTP/1.1\r\nHost: h\r\nOrigin: http://x\r\n"
+      "Content-Length: 0\r\n\r\n");
+  EXPECT_THAT(page.ReadUntil("}\n"), HasSubstr("HTTP/1.1 403"));
+}
+
 TEST_F(ServerTest, InvokeHandsTheEventOverAndShowsWhatCameOfIt) {
   const auto response = Ask("POST", "/api/v1/functions/echo/invoke?key=a%20b&partition=2",
                             std::string("v\0w", 3), {{"Millrace-Header-Kind", "edit"}});

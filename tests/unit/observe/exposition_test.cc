@@ -31,6 +31,8 @@ MetricsSnapshot FullSnapshot() {
   function.function = "page-edits";
   function.state = RunState::kRunning;
   function.generation = 3;
+  function.generations = {{"running", 1}, {"retired", 2}};
+  function.swaps = {{"swapped", 2}, {"refused", 0}};
   function.totals.Add(lane);
   function.lag = {{"wiki.edits", 0, 17}, {"wiki.edits", 1, 0}};
   function.lag_seconds = 0.25;
@@ -54,6 +56,8 @@ TEST(Exposition, ShowsCountersUnderTheNamesOfTheDocs) {
            "millrace_ready 1\n",
            "millrace_function_running{function=\"page-edits\"} 1\n",
            "millrace_function_generation{function=\"page-edits\"} 3\n",
+           "millrace_function_generations{function=\"page-edits\",state=\"retired\"} 2\n",
+           "millrace_swaps_total{function=\"page-edits\",result=\"refused\"} 0\n",
            "millrace_invocations_total{function=\"page-edits\",outcome=\"done\"} 40\n",
            "millrace_invocations_total{function=\"page-edits\",outcome=\"dead-letter\"} 0\n",
            "millrace_dropped_total{function=\"page-edits\"} 2\n",
@@ -83,7 +87,7 @@ TEST(Exposition, UnknownLagIsAbsentAndNeverZero) {
   snapshot.functions[0].generation.reset();
   const std::string text = RenderMetrics(snapshot);
   EXPECT_THAT(text, Not(HasSubstr("millrace_lag")));
-  EXPECT_THAT(text, Not(HasSubstr("millrace_function_generation")));
+  EXPECT_THAT(text, Not(HasSubstr("millrace_function_generation{")));
 }
 
 TEST(Exposition, AHostWithoutFunctionsShowsItselfOnly) {

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+// The generations of a running function: opened, taken by the lanes, gone back to.
+#include <algorithm>
+#include <utility>
+
+#include "app/function_runner.h"
+#include "function/library_object.h"
+#include "invoke/host_table.h"
+
+namespace millrace::app {
+namespace {
+
+// It owns its tasks: whether a library may work on what they hold was decided.
+bool HasWorked(const LaneReport& report) {
+  return std::any_of(report.tasks.begin(), report.tasks.end(),
+                     [](const auto& task) { return task.phase == lane::TaskPhase::kRunning; });
+}
+
+}  // namespace
+
+using function::SwapResult;
+
+void FunctionRunner::NoteRefusal(const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  generations_.Refuse("", reason, NowMs());
+}
+
+function::Generations FunctionRunner::generations() const {
+  const std::lock_guard lock(mutex_);
+  return generations_;
+}
+
+Result<Rollback> FunctionRunner::RollBack(std::optional<int> to) {
+  Rollback rollback;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stop_asked_ || report_.state == RunState::kStopping) {
+      return Retriable("function " + spec_.name + " is stopping");
+    }
+    rollback.from = report_.generation ? report_.generation->number : 0;
+    const auto target = generations_.Former(rollback.from, to);
+    if (!target) return Fatal("function " + spec_.name + ": " + target.error().message);
+    rollback.to = target->number;
+    rollback.hash12 = target->hash12;
+    rollback_to_ = target->number;
+  }
+  wake_.Signal();
+  return rollback;
+}
+
+int64_t FunctionRunner::NowMs() const { return services_.clock->UnixMillis(); }
+
+// Opens the newest library, if there is one that was not tried yet.
+void FunctionRunner::OpenNewest() {
+  std::shared_ptr<const function::Library> library;
+  int number = 0;
+  std::string hash12;
+  {
+    const std::lock_guard lock(mutex_);
+    library = std::exchange(newest_, nullptr);
+    if (!library) return;
+    hash12 = library->sha256().substr(0, 12);
+    number = generations_.next_number();
+  }
+  auto opened = Open(library, number);
+  if (!opened) return Refuse(hash12, opened.error().message);
+  {
+    const std::lock_guard lock(mutex_);
+    generations_.Admit(hash12, std::move(library), NowMs());
+  }
+  newer_refusal_.clear();
+  if (membership_) {
+    SwapLanes(*std::move(opened), SwapKind::kAtBatch);
+  } else if (const Status started = Start(*std::move(opened)); !started) {
+    RefuseToRun(started.error().message);
+  }
+}
+
+Result<std::shared_ptr<const Generation>> FunctionRunner::Open(
+    const std::shared_ptr<const function::Library>& library, int number) const {
+  auto opened = function::OpenGeneration({.library = library,
+                                          .host = invoke::HandlerTable(),
+                                          .config = spec_.config,
+                                          .function = spec_.name,
+                                          .number = number});
+  if (!opened) return opened.error();
+  if (Status outputs = CheckOutputs(spec_, (*opened)->uses); !outputs) return outputs.error();
+  return opened;
+}
+
+// A newer library that is refused leaves the one that runs alone.
+void FunctionRunner::Refuse(const std::string& hash12, const std::string& reason) {
+  {
+    const std::lock_guard lock(mutex_);
+    generations_.Refuse(hash12, reason, NowMs());
+  }
+  if (!membership_) return RefuseToRun(reason);
+  services_.log->Error("function " + spec_.name + " refused: " + reason +
+                       "; the former library stays");
+  newer_refusal_ = reason;
+}
+
+void FunctionRunner::RefuseToRun(const std::string& reason) {
+  services_.log->Error("function " + spec_.name + " refused: " + reason);
+  state_ = RunState::kRefused;
+  reason_ = reason;
+}
+
+Status FunctionRunner::Start(std::shared_ptr<const Generation> generation) {
+  generation_ = std::move(generation);
+  former_.reset();
+  proven_ = false;
+  if (Status joined = JoinGroup(); !joined) return joined;
+  state_ = RunState::kStarting;
+  reason_.clear();
+  return {};
+}
+
+// The same states, versions and outputs: each lane takes the new generation at its next batch.
+// Others: the lanes drain and are made anew; the group notices neither.
+void FunctionRunner::SwapLanes(std::shared_ptr<const Generation> generation, SwapKind kind) {
+  if (SameStateAndOutputs(*generation, *generation_) && kind == SwapKind::kAtBatch) {
+    for (const auto& lane : lanes_) lane->Swap(generation);
+    former_ = std::exchange(generation_, std::move(generation));
+    return BeginGeneration();
+  }
+  rebuild_with_ = std::move(generation);
+  for (const auto& [partition, lane] : membership_->tasks()) {
+    lanes_[static_cast<size_t>(lane)]->Revoke(partition);
+  }
+}
+
+void FunctionRunner::StepRebuild() {
+  const bool drained =
+      std::all_of(lane_reports_.begin(), lane_reports_.end(),
+                  [](const LaneReport& report) { return report.idle || report.failure; });
+  if (!drained) return;
+  lanes_.clear();
+  lane_reports_.clear();
+  former_ = std::exchange(generation_, std::exchange(rebuild_with_, nullptr));
+  BeginGeneration();
+  membership_->AssignAgain();
+}
+
+// One that was gone back to has nothing to prove.
+void FunctionRunner::BeginGeneration() {
+  proven_ = false;
+  swap_watch_.reset();
+  if (generation_->number < former_->number) return;
+  swap_watch_.emplace(spec_.swap, services_.clock->Now());
+}
+
+void FunctionRunner::StepRollback() {
+  const int current = generation_ ? generation_->number : 0;
+  std::optional<Result<function::Generations::Target>> target;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto to = std::exchange(rollback_to_, std::nullopt);
+    if (!to || *to == current) return;
+    target = generations_.Former(current, to);
+  }
+  if (!*target) {
+    services_.log->Warn("function " + spec_.name +
+                        " is not rolled back: " + target->error().message);
+    return;
+  }
+  newer_refusal_.clear();
+  GoBack(**target, "rolled back by hand", SwapResult::kRolledBack, SwapKind::kAtBatch);
+}
+
+void FunctionRunner::GoBack(const function::Generations::Target& target, const std::string& reason,
+                            SwapResult result, SwapKind kind) {
+  std::shared_ptr<const Generation> generation = former_;
+  if (!generation || generation->number != target.number) {
+    auto opened = Open(target.library, target.number);
+    if (!opened) {
+      services_.log->Error("function " + spec_.name + " cannot go back to generation " +
+                           std::to_string(target.number) + ": " + opened.error().message);
+      newer_refusal_ = opened.error().message;
+      return;
+    }
+    generation = *std::move(opened);
+  }
+  services_.log->Warn("function " + spec_.name + " goes back to generation " +
+                      std::to_string(target.number) + " (" + target.hash12 + "): " + reason);
+  if (generation_) {
+    const std::lock_guard lock(mutex_);
+    generations_.RollBack(generation_->number, target.number, reason, result, NowMs());
+  }
+  if (membership_) {
+    SwapLanes(std::move(generation), kind);
+  } else if (const Status started = Start(std::move(generation)); !started) {
+    RefuseToRun(started.error().message);
+  }
+}
+
+// While a generation is new its errors end it; false: there is none to go back to.
+bool FunctionRunner::GoBackForErrors(const std::string& reason, SwapKind kind) {
+  std::optional<Result<function::Generations::Target>> target;
+  {
+    const std::lock_guard lock(mutex_);
+    target = generations_.Former(generation_->number, std::nullopt);
+  }
+  swap_watch_.reset();
+  if (!*target) return false;
+  newer_refusal_ = "generation " + std::to_string(generation_->number) + " (" +
+                   generation_->hash12 + ") was rolled back to " +
+                   std::to_string((*target)->number) + ": " + reason;
+  GoBack(**target, reason, SwapResult::kRolledBackForErrors, kind);
+  return true;
+}
+
+// The present generation does not start: the one before it goes on.
+void FunctionRunner::RefuseGeneration(const std::string& reason) {
+  newer_refusal_ = reason;
+  services_.log->Error("function " + spec_.name + " refused: " + reason +
+                       "; the former library stays");
+  swap_watch_.reset();
+  const std::lock_guard lock(mutex_);
+  generations_.RefuseAdmitted(generation_->number, reason, NowMs());
+}
+
+// A lane could not start an instance of it, and runs what it ran before: so do all.
+void FunctionRunner::OnSwapRefused(const std::string& reason) {
+  RefuseGeneration(reason);
+  generation_ = std::exchange(former_, nullptr);
+  for (const auto& lane : lanes_) lane->Swap(generation_);
+}
+
+// Lanes that were made anew could not start, or no task could: nothing was done with it yet.
+void FunctionRunner::RestoreFormer(const std::string& reason) {
+  RefuseGeneration(reason);
+  lanes_.clear();
+  lane_reports_.clear();
+  generation_ = std::exchange(former_, nullptr);
+  membership_->AssignAgain();
+}
+
+void FunctionRunner::StepLanes() {
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    lane_reports_[i] = lanes_[i]->TakeReport();
+    for (auto& released : lane_reports_[i].released) {
+      membership_->OnReleased(released.partition, std::move(released.final_offsets));
+    }
+  }
+  if (leaving_ || rebuild_with_) return;
+  for (const LaneReport& report : lane_reports_) {
+    proven_ = proven_ || (report.generation == generation_ && HasWorked(report));
+    const auto& refusal = report.swap_refusal;
+    if (refusal && former_ && refusal->generation == generation_->number) {
+      return OnSwapRefused(refusal->reason);
+    }
+  }
+  // By value: what follows may end the lanes and their reports.
+  const std::vector<LaneReport> reports = lane_reports_;
+  for (const LaneReport& report : reports) {
+    if (Stops(report)) return;
+  }
+}
+
+// Deals with a lane that cannot go on; true if there is one.
+bool FunctionRunner::Stops(const LaneReport& report) {
+  if (!report.failure && !report.stop_reason) return false;
+  const bool refused =
+      report.failure || report.stop_reason->kind == lane::StopReason::Kind::kRefused;
+  const std::string reason = report.failure ? *report.failure : report.stop_reason->text;
+  if (refused && former_ && !proven_) {
+    RestoreFormer(reason);
+    return true;
+  }
+  const bool is_new = swap_watch_ && report.generation == generation_;
+  if (is_new && !refused && GoBackForErrors(reason, SwapKind::kAnew)) return true;
+  state_ = refused ? RunState::kRefused : RunState::kStopped;
+  reason_ = reason;
+  services_.log->Error("function " + spec_.name + (refused ? " refused: " : " stops: ") + reason_);
+  LeaveGroup();
+  return true;
+}
+
+void FunctionRunner::StepSwapWatch() {
+  if (!swap_watch_ || leaving_ || rebuild_with_) return;
+  uint64_t calls = 0;
+  uint64_t errors = 0;
+  for (const LaneReport& report : lane_reports_) {
+    if (report.generation != generation_) continue;
+    calls += report.calls;
+    errors += report.errors;
+  }
+  if (const auto reason = swap_watch_->TooMany(calls, errors)) {
+    GoBackForErrors(*reason, SwapKind::kAtBatch);
+  } else if (swap_watch_->over(services_.clock->Now())) {
+    swap_watch_.reset();
+  }
+}
+
+void FunctionRunner::ObserveGenerations() {
+  std::set<int> on_lanes;
+  for (const LaneReport& report : lane_reports_) {
+    const bool begins = report.generation == generation_ && !proven_ && !report.tasks.empty();
+    if (report.generation && !begins) on_lanes.insert(report.generation->number);
+  }
+  const auto& wanted = rebuild_with_ ? rebuild_with_ : generation_;
+  const int current = membership_ && wanted ? wanted->number : 0;
+  // In its group without a task.
+  if (lanes_.empty() && state_ == RunState::kRunning) on_lanes.insert(current);
+  const std::lock_guard lock(mutex_);
+  generations_.Observe(current, on_lanes, NowMs());
+}
+
+}  // namespace millrace::app

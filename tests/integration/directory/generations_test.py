@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Generations of a library: swapped without a rebalance, refused, gone back to."""
+import time
+
+from load import Load, PARTITIONS, check_counted_once, mark_of
+from directory_support import StackTest, kafka_function, marked, run, wait_until
+
+DONE, FAILURE, UNAVAILABLE = 0, 1, 69
+ROLLED_BACK = "rolled-back-for-errors"
+
+
+class Generations(StackTest):
+    def running(self, name: str, partitions: int = 1, **keys: object):
+        """A host with one function of this name, which counts the events of NAME.in."""
+        self.topics(partitions, f"{name}.in", f"{name}.out")
+        host = self.started()
+        host.put_library(marked("one"), name)
+        host.put_yaml({name: kafka_function(f"{name}.in", outputs={"out": f"{name}.out"}, **keys)},
+                      name)
+        host.wait_state(name, "running")
+        wait_until(lambda: self.members(name), f"{name} is in its group")
+        return host
+
+    def group_generation(self, name: str) -> int:
+        return self.kafka.describe_group(f"millrace.default.{name}")["generation"]
+
+    @staticmethod
+    def history(host, name: str) -> list[tuple[int | None, str]]:
+        return [(g["number"], g["state"]) for g in host.function(name)["generations"]]
+
+    def wait_generation(self, host, name: str, number: int) -> None:
+        wait_until(lambda: (number, "running") in self.history(host, name), f"{number} runs")
+
+    @staticmethod
+    def swaps(host, name: str, result: str) -> int:
+        wanted = f'millrace_swaps_total{{function="{name}",result="{result}"}} '
+        lines = host.ask("GET", "/metrics")[1].splitlines()
+        return int(next(line for line in lines if line.startswith(wanted)).removeprefix(wanted))
+
+    @staticmethod
+    def command(host, *arguments: str):
+        return run("function", *arguments, "--server", f"127.0.0.1:{host.port}")
+
+    def test_swaps_and_rollbacks_under_load_lose_nothing_and_rebalance_nothing(self) -> None:
+        host = self.running("back", PARTITIONS, lanes=2)
+        load = Load(self.stack.bootstrap_servers(), "back.in")
+        self.addCleanup(load.stop)
+        wait_until(lambda: len(self.records.read("back.out")) > 100, "it works")
+        group_generation = self.group_generation("back")
+        for turn in range(5):
+            # What was gone back from stays so, until other bytes come.
+            build, mark = (("two", 2), ("three", 8))[turn % 2]
+            host.put_library(marked(build), "back")
+            self.wait_generation(host, "back", 2 + turn)
+            wait_until(lambda m=mark: mark_of(self.records.read("back.out")[-1]) == m, build)
+            done = self.command(host, "rollback", "back")
+            self.assertEqual((done.returncode, done.stderr), (DONE, ""))
+            self.assertIn("back runs generation 1 (", done.stdout)
+            wait_until(lambda: mark_of(self.records.read("back.out")[-1]) == 1, "one works")
+        load.stop()
+        check_counted_once(self, "back", "back.in", "back.out", load.sent)
+        self.assertEqual(self.group_generation("back"), group_generation)
+        self.assertEqual(self.swaps(host, "back", "swapped"), 5)
+        self.assertEqual(self.swaps(host, "back", "rolled-back"), 5)
+        self.assertEqual(self.swaps(host, "back", ROLLED_BACK), 0)
+
+    def test_rollback_leads_to_a_named_generation_or_says_why_not(self) -> None:
+        host = self.running("named")
+        for number, build in ((2, "two"), (3, "extra")):
+            host.put_library(marked(build), "named")
+            self.wait_generation(host, "named", number)
+        self.assertEqual(self.history(host, "named"),
+                         [(1, "retired"), (2, "retired"), (3, "running")])
+        done = self.command(host, "rollback", "named", "--to", "1")
+        self.assertEqual((done.returncode, done.stderr), (DONE, ""))
+        self.send("named.in", "x")
+        self.wait_values("named.out", ["1:1"])
+        self.assertEqual(self.history(host, "named"),
+                         [(1, "running"), (2, "retired"), (3, "retired")])
+        for arguments, code, reason in (
+                (["named"], FAILURE, "there is nothing to go back to"),
+                (["named", "--to", "1"], FAILURE, "generation 1 is what runs"),
+                (["named", "--to", "9"], FAILURE, "this host has had no generation 9"),
+                (["nobody"], FAILURE, "no function 'nobody'")):
+            with self.subTest(reason):
+                done = self.command(host, "rollback", *arguments)
+                self.assertEqual((done.returncode, done.stdout), (code, ""))
+                self.assertIn(reason, done.stderr)
+        done = self.command(host, "rollback", "named", "--to", "3")
+        self.assertEqual(done.returncode, DONE, "forward")
+        self.send("named.in", "y")
+        self.wait_values("named.out", ["1:1", "3:2"])
+        host.wait_ready()
+        self.assertEqual(run("function", "list", "--server", "127.0.0.1:1").returncode, UNAVAILABLE)
+
+    def test_list_and_history_show_what_became_of_every_library(self) -> None:
+        host = self.running("shown")
+        (host.functions_dir / "shown.so").write_bytes(marked("two").read_bytes()[:5000])
+        wait_until(lambda: (None, "refused") in self.history(host, "shown"), "it is refused")
+        host.put_library(marked("no_start"), "shown")
+        wait_until(lambda: (2, "refused") in self.history(host, "shown"), "it is refused")
+        host.put_library(marked("two"), "shown")
+        self.wait_generation(host, "shown", 3)
+        self.send("shown.in", "x")
+        self.wait_values("shown.out", ["2:1"])
+        wait_until(lambda: host.function("shown")["tasks"][0]["topics"][0] ==
+                   {"topic": "shown.in", "applied": 1, "lag": 0}, "no lag")
+        host.wait_ready()
+        done = self.command(host, "history", "shown")
+        self.assertEqual((done.returncode, done.stderr), (DONE, ""))
+        lines = done.stdout.splitlines()
+        self.assertEqual(lines[0].split(), ["GENERATION", "HASH", "STATE", "SINCE", "REASON"])
+        today = time.strftime("%Y-%m-%dT", time.gmtime())
+        hashes = {g["number"]: g["hash"] for g in host.function("shown")["generations"]}
+        for line, number, state, reason in zip(
+                lines[1:], ("1", "-", "2", "3"), ("retired", "refused", "refused", "running"),
+                ("", "shown.so", "no instance today", "")):
+            cells = line.split()
+            known = hashes[None if number == "-" else int(number)] or "-"
+            self.assertEqual(cells[:3], [number, known, state])
+            self.assertTrue(cells[3].startswith(today), line)
+            self.assertIn(reason, line)
+        listed = self.command(host, "list").stdout.splitlines()
+        self.assertEqual(listed[0].split(), ["NAME", "STATE", "GENERATION", "TASKS", "LAG", "REASON"])
+        self.assertEqual(listed[1].split(), ["shown", "running", "3", hashes[3], "1", "0"])
+        self.assertEqual(self.swaps(host, "shown", "refused"), 2)
+
+    def test_a_library_whose_instances_do_not_start_leaves_the_former_at_work(self) -> None:
+        host = self.running("start", PARTITIONS, lanes=2)
+        group_generation = self.group_generation("start")
+        host.put_library(marked("no_start"), "start")
+        wait_until(lambda: (2, "refused") in self.history(host, "start"), "it is refused")
+        self.assertIn("no instance today", host.problems())
+        self.assertEqual(host.generation("start"), 1)
+        self.send("start.in", "x")
+        self.wait_values("start.out", ["1:1"])
+        host.put_library(marked("two"), "start")
+        self.wait_generation(host, "start", 3)
+        host.wait_ready()
+        self.send("start.in", "x")
+        self.wait_values("start.out", ["1:1", "2:2"])
+        self.assertEqual(self.group_generation("start"), group_generation)
+
+    def test_a_generation_that_fails_too_often_is_rolled_back_by_itself(self) -> None:
+        host = self.running("fails")
+        self.send("fails.in", "a", "b")
+        self.wait_values("fails.out", ["1:1", "1:2"])
+        group_generation = self.group_generation("fails")
+        host.put_library(marked("retries"), "fails")
+        self.wait_generation(host, "fails", 2)
+        self.send("fails.in", "c", "d")
+        self.wait_values("fails.out", ["1:1", "1:2", "1:3", "1:4"])
+        wait_until(lambda: self.history(host, "fails") == [(1, "running"), (2, "retired")], "back")
+        self.assertIn("3 of its 3 calls failed, more than swap.max_error_rate 0.5 allows",
+                      host.problems())
+        self.assertIn("goes back to generation 1", host.log())
+        self.assertEqual(self.swaps(host, "fails", ROLLED_BACK), 1)
+        self.assertEqual(self.group_generation("fails"), group_generation)
+        host.put_library(marked("two"), "fails")
+        host.wait_ready()
+        self.send("fails.in", "e")
+        self.wait_values("fails.out", ["1:1", "1:2", "1:3", "1:4", "2:5"])
+
+    def test_a_generation_that_stops_the_function_is_rolled_back_by_itself(self) -> None:
+        host = self.running("stops", PARTITIONS, lanes=2)
+        group_generation = self.group_generation("stops")
+        host.put_library(marked("stops"), "stops")
+        self.wait_generation(host, "stops", 2)
+        self.send("stops.in", "a")
+        self.wait_values("stops.out", ["1:1"])
+        wait_until(lambda: self.history(host, "stops") == [(1, "running"), (2, "retired")], "back")
+        self.assertIn("generation 2 (", host.problems())
+        self.assertIn("was rolled back to 1: ", host.problems())
+        self.assertEqual(self.group_generation("stops"), group_generation)
+
+    def test_after_its_watch_a_generation_stays_and_is_rolled_back_by_hand(self) -> None:
+        host = self.running("late", swap={"watch": "0ms"})
+        host.put_library(marked("stops"), "late")
+        self.wait_generation(host, "late", 2)
+        self.send("late.in", "a")
+        host.wait_state("late", "stopped")
+        done = self.command(host, "rollback", "late")
+        self.assertEqual((done.returncode, done.stderr), (DONE, ""))
+        self.wait_values("late.out", ["1:1"])
+        host.wait_ready()
+        self.assertEqual(self.swaps(host, "late", "rolled-back"), 1)
+
+    def test_the_history_outlives_a_change_of_the_yaml(self) -> None:
+        host = self.running("keeps")
+        host.put_library(marked("two"), "keeps")
+        self.wait_generation(host, "keeps", 2)
+        host.put_yaml({"keeps": kafka_function("keeps.in", outputs={"out": "keeps.out"}, lanes=2)},
+                      "keeps")
+        self.wait_generation(host, "keeps", 3)
+        self.assertEqual(self.history(host, "keeps"),
+                         [(1, "retired"), (2, "retired"), (3, "running")])
+        self.assertEqual(self.command(host, "rollback", "keeps", "--to", "1").returncode, DONE)
+        self.send("keeps.in", "x")
+        self.wait_values("keeps.out", ["1:1"])
+
+    def test_a_library_that_cannot_read_the_state_is_refused_forth_and_back(self) -> None:
+        host = self.running("versions")
+        self.send("versions.in", "a")
+        self.wait_values("versions.out", ["1:1"])
+        group_generation = self.group_generation("versions")
+        host.put_library(marked("version_three"), "versions")
+        wait_until(lambda: (2, "refused") in self.history(host, "versions"), "it is refused")
+        self.assertIn("holds state of versions 1 to 1; the library reads 3 to 3", host.problems())
+        self.send("versions.in", "b")
+        self.wait_values("versions.out", ["1:1", "1:2"])
+        host.put_library(marked("version_two"), "versions")
+        self.wait_generation(host, "versions", 3)
+        self.send("versions.in", "c")
+        self.wait_values("versions.out", ["1:1", "1:2", "9:3"])
+        done = self.command(host, "rollback", "versions", "--to", "1")
+        self.assertEqual((done.returncode, done.stdout), (FAILURE, ""))
+        self.assertIn("holds state of versions 1 to 2; the library reads 1 to 1", done.stderr)
+        self.send("versions.in", "d")
+        self.wait_values("versions.out", ["1:1", "1:2", "9:3", "9:4"])
+        self.assertEqual(self.group_generation("versions"), group_generation)
