@@ -38,13 +38,20 @@ bool IsMap(const Generation& generation, uint32_t id) {
   return false;
 }
 
+// A library may have kept the context; what it asks through it then belongs to no event.
+bool IsOver(const mr_context* context) { return context->calls == nullptr; }
+
 void Log(mr_context* context, uint32_t level, mr_slice text) {
+  if (IsOver(context)) return;
   context->calls->Log(context->event, level, Shortened(text));
 }
 
-void Because(mr_context* context, mr_slice reason) { context->reason = Shortened(reason).view(); }
+void Because(mr_context* context, mr_slice reason) {
+  if (!IsOver(context)) context->reason = Shortened(reason).view();
+}
 
 int32_t Emit(mr_context* context, uint32_t output, const mr_record* record) {
+  if (IsOver(context)) return MR_BAD_ARGUMENT;
   const int index = IndexOf(*context->generation, output, true);
   if (index < 0) return Note(context, MR_BAD_ID);
   if (record->header_count > kHeadersPerRecordMax) return Note(context, MR_TOO_LARGE);
@@ -62,6 +69,7 @@ int32_t Emit(mr_context* context, uint32_t output, const mr_record* record) {
 }
 
 int32_t Get(mr_context* context, uint32_t state, mr_slice key, mr_slice field, mr_slice* out) {
+  if (IsOver(context)) return MR_BAD_ARGUMENT;
   const int index = IndexOf(*context->generation, state, false);
   if (index < 0) return Note(context, MR_BAD_ID);
   if (IsMap(*context->generation, state) != (field.data != nullptr)) {
@@ -75,6 +83,7 @@ int32_t Get(mr_context* context, uint32_t state, mr_slice key, mr_slice field, m
 }
 
 int32_t Put(mr_context* context, uint32_t state, mr_slice key, mr_slice field, mr_slice value) {
+  if (IsOver(context)) return MR_BAD_ARGUMENT;
   const int index = IndexOf(*context->generation, state, false);
   if (index < 0) return Note(context, MR_BAD_ID);
   const bool map = IsMap(*context->generation, state);
@@ -87,6 +96,7 @@ int32_t Put(mr_context* context, uint32_t state, mr_slice key, mr_slice field, m
 int32_t Scan(mr_context* context, uint32_t state, mr_slice key, mr_slice after, mr_entry* out,
              uint64_t max, uint64_t* count) {
   *count = 0;
+  if (IsOver(context)) return MR_BAD_ARGUMENT;
   const int index = IndexOf(*context->generation, state, false);
   if (index < 0) return Note(context, MR_BAD_ID);
   if (!IsMap(*context->generation, state)) return Note(context, MR_BAD_ID);

@@ -14,7 +14,7 @@
 
 // What the ABI's opaque context is on this side of the line. Only the invoke layer looks inside.
 struct mr_context {
-  millrace::invoke::HandlerCalls* calls = nullptr;
+  millrace::invoke::HandlerCalls* calls = nullptr;  // null: not its turn, or over
   const millrace::Generation* generation = nullptr;
   uint32_t event = 0;  // index within the call
   const mr_event* given = nullptr;

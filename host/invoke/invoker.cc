@@ -5,6 +5,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <exception>
+#include <optional>
+#include <string>
+#include <utility>
 
 #include "invoke/host_table.h"
 
@@ -30,6 +34,24 @@ Outcome OutcomeOfFailedCall(int32_t status) {
 
 struct Invoker::Context : mr_context {};
 
+namespace {
+
+// Nothing may be thrown over the line. A library that does so all the same fails its event and not
+// the host: what it has thrown, or nothing.
+template <class Body>
+std::optional<std::string> Fence(Body body) {
+  try {
+    body();
+    return std::nullopt;
+  } catch (const std::exception& error) {
+    return std::string("threw ") + error.what();
+  } catch (...) {
+    return "threw something that is not a std::exception";
+  }
+}
+
+}  // namespace
+
 Invoker::Invoker(std::shared_ptr<const Generation> generation, const Clock* clock)
     : generation_(std::move(generation)), clock_(clock) {}
 
@@ -44,7 +66,9 @@ Result<std::unique_ptr<Invoker>> Invoker::Start(std::shared_ptr<const Generation
 }
 
 Invoker::~Invoker() {
-  if (started_) generation_->table->stop(instance_);
+  if (!started_) return;
+  // What it throws can change nothing any more.
+  static_cast<void>(Fence([&] { generation_->table->stop(instance_); }));
 }
 
 bool Invoker::takes_batches() const {
@@ -54,6 +78,11 @@ bool Invoker::takes_batches() const {
 }
 
 void Invoker::Prepare(std::span<const EventInput> events, HandlerCalls* calls) {
+  if (events.size() > contexts_.capacity()) {
+    // A library that keeps a context longer than it may finds one that is over, not freed memory.
+    former_contexts_.push_back(std::exchange(contexts_, {}));
+    contexts_.reserve(2 * events.size());
+  }
   contexts_.resize(events.size());
   events_.resize(events.size());
   headers_.clear();
@@ -63,7 +92,7 @@ void Invoker::Prepare(std::span<const EventInput> events, HandlerCalls* calls) {
   for (size_t i = 0; i < events.size(); ++i) {
     const EventInput& input = events[i];
     Context& context = contexts_[i];
-    context.calls = calls;
+    context.calls = takes_batches() ? calls : nullptr;  // else from its turn on
     context.generation = generation_.get();
     context.event = static_cast<uint32_t>(i);
     context.given = &events_[i];
@@ -126,10 +155,14 @@ size_t Invoker::Call(std::span<const EventInput> events, HandlerCalls* calls,
   SteadyTime before = clock_->Now();
   if (!takes_batches()) {
     for (size_t i = 0; i < events.size(); ++i) {
-      const int32_t outcome = table->handle(instance_, &contexts_[i], &events_[i]);
+      int32_t outcome = MR_RETRY;
+      contexts_[i].calls = calls;
+      auto thrown = Fence([&] { outcome = table->handle(instance_, &contexts_[i], &events_[i]); });
+      if (thrown) contexts_[i].reason = *std::move(thrown);
       const SteadyTime after = clock_->Now();
       verdicts[i].duration = after - before;
       before = after;
+      contexts_[i].calls = nullptr;
       Settle(contexts_[i], outcome, &verdicts[i]);
       if (verdicts[i].outcome != Outcome::kDone) return i + 1;
     }
@@ -142,11 +175,18 @@ size_t Invoker::Call(std::span<const EventInput> events, HandlerCalls* calls,
     event_pointers_.push_back(&events_[i]);
   }
   outcomes_.assign(events.size(), -1);  // an outcome that is not set is unknown
-  table->handle_batch(instance_, events.size(), context_pointers_.data(), event_pointers_.data(),
-                      outcomes_.data());
+  const auto thrown = Fence([&] {
+    table->handle_batch(instance_, events.size(), context_pointers_.data(), event_pointers_.data(),
+                        outcomes_.data());
+  });
+  if (thrown) {
+    for (Context& context : contexts_) context.reason = *thrown;
+    std::fill(outcomes_.begin(), outcomes_.end(), MR_RETRY);
+  }
   const auto each = (clock_->Now() - before) / std::max<size_t>(1, events.size());
   for (size_t i = 0; i < events.size(); ++i) {
     verdicts[i].duration = each;
+    contexts_[i].calls = nullptr;
     Settle(contexts_[i], outcomes_[i], &verdicts[i]);
   }
   return events.size();

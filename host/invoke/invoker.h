@@ -55,6 +55,7 @@ class Invoker {
   void* instance_ = nullptr;
   bool started_ = false;
   std::vector<Context> contexts_;
+  std::vector<std::vector<Context>> former_contexts_;  // smaller ones
   std::vector<mr_event> events_;
   std::vector<mr_header> headers_;
   std::vector<mr_context*> context_pointers_;

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <set>
+#include <stdexcept>
 
 #include "unit/fakes/test_function.h"
 
@@ -213,6 +214,40 @@ TEST_F(InvokerTest, AFailedHostCallFailsOnlyItsEventOfABatch) {
     events[1].Get(99);
   });
   EXPECT_THAT(Call(&function, 3), ElementsAre("done: ", HasSubstr("fatal: "), "done: "));
+}
+
+TEST_F(InvokerTest, WhatIsThrownOverTheLineFailsItsEventAndNotTheHost) {
+  TestFunction one(kUses, [](HandlerEvent& event) -> int32_t {
+    if (event.offset() == 1) throw 123;
+    return MR_DONE;
+  });
+  EXPECT_THAT(Call(&one, 3),
+              ElementsAre("done: ", "retry: threw something that is not a std::exception"));
+  TestFunction batch(kUses, [](std::span<HandlerEvent>, std::span<int32_t> outcomes) {
+    outcomes[0] = MR_DONE;
+    throw std::runtime_error("boom");
+  });
+  EXPECT_THAT(Call(&batch, 2), ElementsAre("retry: threw boom", "retry: threw boom"));
+}
+
+TEST_F(InvokerTest, AContextThatIsOverOrNotItsTurnReachesNoEvent) {
+  std::vector<HandlerEvent> kept;
+  std::vector<int32_t> statuses;
+  TestFunction function(kUses, [&](HandlerEvent& event) -> int32_t {
+    for (HandlerEvent& other : kept) {
+      other.Put(1, "x");
+      statuses.push_back(other.status);
+      other.Emit(7, "k", "v");
+      statuses.push_back(other.status);
+      other.Because("somebody else");
+      other.Log(1, "late");
+    }
+    kept.push_back(event);
+    return MR_DONE;
+  });
+  EXPECT_THAT(Call(&function, 3), ElementsAre("done: ", "done: ", "done: "));
+  EXPECT_THAT(statuses, testing::AllOf(testing::SizeIs(6), testing::Each(MR_BAD_ARGUMENT)));
+  EXPECT_THAT(calls.asked, testing::IsEmpty());
 }
 
 TEST_F(InvokerTest, AnInstanceIsStoppedOnceAndOnlyIfItStarted) {
