@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a swap costs a function at full load.
+
+    tests/bench/swap/swap.py [--build build/release] [--swaps 100] [--delivery exactly_once,at_least_once]
+
+Starts a Kafka and a Redis of its own, fills a topic, and swaps the library of a function that works
+on it with one lane, again and again. The library itself writes down when it is called. Printed are
+the pause (from the last event of the old generation to the first one of the new) and the time from
+the moment when the new file is in the directory to its first event.
+"""
+import argparse
+import itertools
+import json
+import math
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path[:0] = [str(ROOT / "tests/integration/directory"), str(ROOT / "tests/integration/host"),
+                str(ROOT / "tests/tools")]
+
+PARTITIONS = 4
+KEYS, BYTES, SEED = 100_000, 100, 1
+RECORDS_PER_SWAP = 250_000  # More than a lane does between two swaps.
+PAUSE_S = 0.2
+LOOK_EVERY_S = 0.002
+SWAP_MAX_S = 10.0
+
+
+class Times:
+    """What the library writes down."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.touch()
+
+    def lines(self) -> list[tuple[str, int]]:
+        words = [line.split() for line in self.path.read_text().splitlines()]
+        return [(what, int(ns)) for what, ns in words]
+
+    def firsts(self) -> list[int]:
+        return [ns for what, ns in self.lines() if what == "first"]
+
+    def wait_first(self, count: int) -> int:
+        deadline = time.monotonic() + SWAP_MAX_S
+        while len(firsts := self.firsts()) < count:
+            if time.monotonic() > deadline:
+                raise SystemExit(f"generation {count} had no event within {SWAP_MAX_S:.0f} s: too "
+                                 "few records are left, or it was refused")
+            time.sleep(LOOK_EVERY_S)
+        return firsts[count - 1]
+
+
+def put(source: Path, target: Path) -> int:
+    """When it was there, monotonic nanoseconds."""
+    staged = target.with_name(".new")
+    shutil.copyfile(source, staged)
+    staged.rename(target)
+    return time.monotonic_ns()
+
+
+def fill(build: Path, brokers: str, records: int) -> None:
+    subprocess.run([build / "bin/bench_load", "fill", "--brokers", brokers, "--topic", "in",
+                    "--partitions", str(PARTITIONS), "--records", str(records), "--keys", str(KEYS),
+                    "--bytes", str(BYTES), "--seed", str(SEED)], check=True,
+                   stdout=subprocess.DEVNULL)
+
+
+def measure(stack, folder: Path, build: Path, delivery: str, swaps: int) -> dict[str, list[float]]:
+    from directory_support import FolderHost
+    times = Times(folder / f"times-{delivery}")
+    name = delivery.replace("_", "-")
+    stack.kafka().create_topic(f"out-{name}", PARTITIONS)
+    host = FolderHost(folder / f"host-{name}", {
+        "host": {}, "redis": {"url": stack.redis_url()},
+        "kafka": {"bootstrap.servers": stack.bootstrap_servers()}, "functions": {}})
+    library = host.functions_dir / f"{name}.so"
+    builds = itertools.cycle([build / "tests/swap/clock_1.so", build / "tests/swap/clock_2.so"])
+    put(next(builds), library)
+    host.put_yaml({name: {"library": f"{name}.so", "delivery": delivery,
+                          "triggers": [{"kafka": {"topics": ["in"]}}],
+                          "outputs": {"out": f"out-{name}"},
+                          "config": {"times": str(times.path)}}}, name)
+    host.start()
+    to_first_ms = []
+    try:
+        times.wait_first(1)
+        for number in range(2, swaps + 2):
+            time.sleep(PAUSE_S)
+            there_ns = put(next(builds), library)
+            to_first_ms.append((times.wait_first(number) - there_ns) / 1e6)
+        found = host.function(name)
+        if any(task["topics"][0]["lag"] == 0 for task in found["tasks"]):
+            raise SystemExit("a partition ran empty: the load was not full")
+    finally:
+        host.end()
+    lines = times.lines()
+    pauses_ms = [(b - a) / 1e6 for (what, a), (_, b) in itertools.pairwise(lines) if what == "last"]
+    return {"pause": pauses_ms, "dropped in to first event": to_first_ms}
+
+
+def row(values: list[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    return {"median_ms": round(statistics.median(ordered), 2),
+            "p99_ms": round(ordered[math.ceil(0.99 * len(ordered)) - 1], 2),
+            "max_ms": round(ordered[-1], 2), "swaps": len(ordered)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", type=Path, default=ROOT / "build/release")
+    parser.add_argument("--swaps", type=int, default=100)
+    parser.add_argument("--delivery", default="exactly_once,at_least_once")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    build = arguments.build.resolve()
+    os.environ.update(MILLRACE=str(build / "bin/millrace"))
+    from support import Stack
+    table = {}
+    with tempfile.TemporaryDirectory(prefix="millrace-swap-") as name:
+        folder = Path(name)
+        stack = Stack(folder / "stack")
+        stack.up()
+        try:
+            fill(build, stack.bootstrap_servers(), RECORDS_PER_SWAP * (arguments.swaps + 10))
+            for delivery in arguments.delivery.split(","):
+                for what, values in measure(stack, folder, build, delivery,
+                                            arguments.swaps).items():
+                    table[f"{delivery}: {what}"] = row(values)
+                    print(f"{delivery}: {what}: {table[f'{delivery}: {what}']}", flush=True)
+        finally:
+            stack.down()
+    if arguments.json:
+        arguments.json.write_text(json.dumps(table, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
