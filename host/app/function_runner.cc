@@ -75,6 +75,7 @@ FunctionRunner::FunctionRunner(HostServices services, FunctionSpec spec,
   input_topics_ = InputTopics(spec_);
   for (int i = 0; i < spec_.lanes; ++i) {
     counters_.push_back(std::make_unique<observe::LaneCounters>());
+    in_flight_.push_back(std::make_unique<invoke::InFlight>());
   }
   thread_ = std::thread([this] { Run(); });
 }
@@ -231,6 +232,7 @@ LaneThreadOptions FunctionRunner::LaneOptions(int slot) {
   options.offsets = offsets_.get();
   if (needs_store()) options.store = services_.store;
   options.counters = counters_[static_cast<size_t>(slot)].get();
+  options.in_flight = in_flight_[static_cast<size_t>(slot)].get();
   options.log = services_.log;
   options.clock = services_.clock;
   options.control = &wake_;
@@ -294,6 +296,23 @@ void FunctionRunner::Abandon(int lane, int32_t partition) {
   lanes_[static_cast<size_t>(lane)]->Abandon(partition);
 }
 
+// Nobody can end a handler that runs in this process; it can be told of.
+std::optional<std::string> FunctionRunner::LateHandler(size_t slot) const {
+  const auto call = in_flight_[slot]->Read();
+  if (!call || services_.clock->Now() < call->since + spec_.limits.timeout) return std::nullopt;
+  std::string topic = "?";
+  for (const lane::TaskStatus& task : lane_reports_[slot].tasks) {
+    if (task.partition == call->partition && call->topic < task.topics.size()) {
+      topic = task.topics[call->topic].topic;
+    }
+  }
+  return "the handler has worked on " + Coordinates(topic, call->partition, call->offset) +
+         " for longer than limits.timeout (" + std::to_string(spec_.limits.timeout.count()) +
+         " ms); the other tasks of lane " + std::to_string(slot) +
+         " wait, and no new library is taken there until it comes back: if it never does, mend it "
+         "and restart the host";
+}
+
 void FunctionRunner::Publish() {
   RunReport report;
   report.state = state_;
@@ -314,6 +333,12 @@ void FunctionRunner::Publish() {
       if (const auto problem = watch_->Problem(topic)) {
         problems.insert("output topic " + topic + ": " + *problem);
       }
+    }
+  }
+  for (size_t i = 0; i < lane_reports_.size(); ++i) {
+    if (auto late = LateHandler(i)) {
+      problems.insert(*std::move(late));
+      ++report.late_handlers;
     }
   }
   report.problems.insert(report.problems.end(), problems.begin(), problems.end());

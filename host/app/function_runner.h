@@ -57,6 +57,7 @@ struct RunReport {
   std::shared_ptr<const Generation> generation;         // that runs, or ran last
   std::vector<function::GenerationRecord> generations;  // the oldest first
   std::array<uint64_t, function::kSwapResults> swaps{};
+  size_t late_handlers = 0;  // lanes whose handler is over its time
   struct Task {
     int lane = 0;
     lane::TaskStatus status;
@@ -151,6 +152,7 @@ class FunctionRunner final : public membership::LaneControl {
   void StepMembership();
   void LeaveGroup();
   void EndGroup();
+  std::optional<std::string> LateHandler(size_t slot) const;
   void Publish();
   bool needs_store() const;
 
@@ -158,6 +160,7 @@ class FunctionRunner final : public membership::LaneControl {
   FunctionSpec spec_;
   std::vector<std::string> input_topics_;                         // in name order
   std::vector<std::unique_ptr<observe::LaneCounters>> counters_;  // by lane slot
+  std::vector<std::unique_ptr<invoke::InFlight>> in_flight_;      // by lane slot
   Wake wake_;
   std::atomic<bool> ending_{false};
   std::atomic<bool> stop_asked_{false};

@@ -172,6 +172,7 @@ observe::FunctionMetrics MetricsOf(const std::string& name, const HostedFunction
   if (report.state == RunState::kRunning) metrics.state = observe::RunState::kRunning;
   if (report.generation) metrics.generation = static_cast<uint64_t>(report.generation->number);
   CountGenerations(report, &metrics);
+  metrics.late_handlers = report.late_handlers;
   metrics.totals = TotalsOf(*function.runner);
   bool all_known = !report.tasks.empty();
   int64_t oldest_ms = 0;

@@ -168,6 +168,7 @@ Result<std::unique_ptr<LaneThread::Running>> LaneThread::Build() {
                         .reader = running->store ? running->store->reader() : nullptr,
                         .observer = &running->observer,
                         .counters = options_.counters,
+                        .in_flight = options_.in_flight,
                         .clock = options_.clock,
                         .new_epoch = RandomEpoch};
   auto made = lane::Lane::Create(options_.settings, std::move(ports), options_.generation);

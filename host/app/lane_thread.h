@@ -33,6 +33,7 @@ struct LaneThreadOptions {
   kafka::OffsetsWorker* offsets = nullptr;       // outlives the thread
   StoreFactory store;                            // empty: the function has no state
   observe::LaneCounters* counters = nullptr;
+  invoke::InFlight* in_flight = nullptr;
   Logger* log = nullptr;
   const Clock* clock = nullptr;
   Wake* control = nullptr;  // signalled when the control thread should look

@@ -29,6 +29,14 @@ void ReadSwap(const SectionReader& function, SwapRules* swap) {
   reader.Read("watch", &swap->watch);
 }
 
+void ReadLimits(const SectionReader& function, Limits* limits) {
+  const Entry* entry = function.Find("limits");
+  if (!entry) return;
+  const SectionReader reader(LimitsSection(), entry->value, function.Name("limits"),
+                             function.report());
+  reader.Read("timeout", &limits->timeout);
+}
+
 void ReadOutput(const Entry& output, const std::string& name, Report* report,
                 std::map<std::string, std::string>* outputs) {
   const std::string bad_name = CheckOutputName(output.key);
@@ -91,6 +99,7 @@ FunctionSpec ReadFunction(const Entry& entry, Report* report) {
   reader.Read("lanes", &spec.lanes);
   ReadBatch(reader, &spec.batch);
   ReadSwap(reader, &spec.swap);
+  ReadLimits(reader, &spec.limits);
   reader.Read("commit_interval", &spec.commit_interval);
   reader.Read("commit_max_effects", &spec.commit_max_effects);
   reader.Read("commit_max_bytes", &spec.commit_max_bytes);

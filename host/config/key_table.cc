@@ -97,6 +97,17 @@ constexpr Key kSwapKeys[] = {
 };
 constexpr Section kSwap{"functions.*.swap", kSwapKeys};
 
+constexpr Key kLimitsKeys[] = {
+    {.name = "timeout",
+     .type = KeyType::kDuration,
+     .about = "How long one call of the handler may take; a longer one is told in log, /readyz and "
+              "metrics.",
+     .default_text = "30s",
+     .min = 1,
+     .max = kHourMs},
+};
+constexpr Section kLimits{"functions.*.limits", kLimitsKeys};
+
 constexpr Key kFunctionKeys[] = {
     {.name = "library",
      .about = "Path of the library, absolute or relative to host.functions_dir; the default is the "
@@ -141,6 +152,10 @@ constexpr Key kFunctionKeys[] = {
      .type = KeyType::kSection,
      .about = "When a new generation of the library gives way to the one before it.",
      .section = &kSwap},
+    {.name = "limits",
+     .type = KeyType::kSection,
+     .about = "What a handler may take.",
+     .section = &kLimits},
     {.name = "commit_interval",
      .type = KeyType::kDuration,
      .about = "How often a lane commits what it has done.",
@@ -271,9 +286,7 @@ constexpr Key kRootKeys[] = {
 };
 constexpr Section kRoot{"", kRootKeys};
 
-constexpr std::string_view kLaterKeys[] = {
-    "cache", "concurrency", "durability", "idle_after", "isolation", "limits", "on_failure",
-    "retry", "scaling",     "state",      "store",      "timers",    "ttl"};
+constexpr std::string_view kLaterKeys[] = {"cache", "concurrency", "cpu", "durability", "idle_after", "isolation", "memory", "on_failure", "retry", "scaling", "state", "store", "timers", "ttl"};
 constexpr std::string_view kLaterTriggers[] = {"http", "lag", "resource", "schedule", "table"};
 
 struct Owned {
@@ -324,6 +337,7 @@ const Section& RedisSection() { return kRedis; }
 const Section& FunctionSection() { return kFunction; }
 const Section& BatchSection() { return kBatch; }
 const Section& SwapSection() { return kSwap; }
+const Section& LimitsSection() { return kLimits; }
 const Section& TriggerSection() { return kTrigger; }
 const Section& KafkaTriggerSection() { return kKafkaTrigger; }
 const Section& FilterSection() { return kFilter; }

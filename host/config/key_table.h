@@ -59,6 +59,7 @@ const Section& RedisSection();
 const Section& FunctionSection();
 const Section& BatchSection();
 const Section& SwapSection();
+const Section& LimitsSection();
 const Section& TriggerSection();
 const Section& KafkaTriggerSection();
 const Section& FilterSection();

@@ -30,9 +30,9 @@ std::string KindName(const Node& node) {
 
 // Where a key that is unknown here belongs: " (it belongs under functions.*)", or nothing.
 std::string BelongsUnder(std::string_view key) {
-  const std::array<const Section*, 9> sections{
+  const std::array<const Section*, 10> sections{
       &RootSection(),         &HostSection(),  &HttpSection(), &FunctionSection(), &BatchSection(),
-      &KafkaTriggerSection(), &RedisSection(), &SwapSection(), &TrustSection()};
+      &KafkaTriggerSection(), &RedisSection(), &SwapSection(), &LimitsSection(), &TrustSection()};
   for (const Section* section : sections) {
     if (!section->Find(key)) continue;
     if (section->where.empty()) return " (it belongs at the top level)";

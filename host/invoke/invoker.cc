@@ -52,12 +52,13 @@ std::optional<std::string> Fence(Body body) {
 
 }  // namespace
 
-Invoker::Invoker(std::shared_ptr<const Generation> generation, const Clock* clock)
-    : generation_(std::move(generation)), clock_(clock) {}
+Invoker::Invoker(std::shared_ptr<const Generation> generation, const Clock* clock,
+                 InFlight* in_flight)
+    : generation_(std::move(generation)), clock_(clock), in_flight_(in_flight) {}
 
 Result<std::unique_ptr<Invoker>> Invoker::Start(std::shared_ptr<const Generation> generation,
-                                                const Clock* clock) {
-  std::unique_ptr<Invoker> invoker(new Invoker(std::move(generation), clock));
+                                                const Clock* clock, InFlight* in_flight) {
+  std::unique_ptr<Invoker> invoker(new Invoker(std::move(generation), clock, in_flight));
   Result<void*> instance = invoker->generation_->start();
   if (!instance) return instance.error();
   invoker->instance_ = *instance;
@@ -148,6 +149,14 @@ void Invoker::Settle(Context& context, int32_t outcome, Verdict* verdict) {
   verdict->reason = context.reason.empty() ? "the handler gave no reason" : context.reason;
 }
 
+void Invoker::Begin(const EventInput& event, SteadyTime now) {
+  if (!in_flight_) return;
+  in_flight_->Begin({.since = now,
+                     .topic = event.topic_index,
+                     .partition = event.partition,
+                     .offset = event.record->offset});
+}
+
 size_t Invoker::Call(std::span<const EventInput> events, HandlerCalls* calls,
                      std::span<Verdict> verdicts) {
   Prepare(events, calls);
@@ -157,6 +166,7 @@ size_t Invoker::Call(std::span<const EventInput> events, HandlerCalls* calls,
     for (size_t i = 0; i < events.size(); ++i) {
       int32_t outcome = MR_RETRY;
       contexts_[i].calls = calls;
+      Begin(events[i], before);
       auto thrown = Fence([&] { outcome = table->handle(instance_, &contexts_[i], &events_[i]); });
       if (thrown) contexts_[i].reason = *std::move(thrown);
       const SteadyTime after = clock_->Now();
@@ -164,10 +174,14 @@ size_t Invoker::Call(std::span<const EventInput> events, HandlerCalls* calls,
       before = after;
       contexts_[i].calls = nullptr;
       Settle(contexts_[i], outcome, &verdicts[i]);
-      if (verdicts[i].outcome != Outcome::kDone) return i + 1;
+      if (verdicts[i].outcome == Outcome::kDone) continue;
+      if (in_flight_) in_flight_->End();
+      return i + 1;
     }
+    if (in_flight_) in_flight_->End();
     return events.size();
   }
+  if (!events.empty()) Begin(events[0], before);
   context_pointers_.clear();
   event_pointers_.clear();
   for (size_t i = 0; i < events.size(); ++i) {
@@ -183,6 +197,7 @@ size_t Invoker::Call(std::span<const EventInput> events, HandlerCalls* calls,
     for (Context& context : contexts_) context.reason = *thrown;
     std::fill(outcomes_.begin(), outcomes_.end(), MR_RETRY);
   }
+  if (in_flight_) in_flight_->End();
   const auto each = (clock_->Now() - before) / std::max<size_t>(1, events.size());
   for (size_t i = 0; i < events.size(); ++i) {
     verdicts[i].duration = each;

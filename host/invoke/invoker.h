@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "invoke/handler_calls.h"
+#include "invoke/in_flight.h"
 #include "invoke/verdict.h"
 #include "model/handler.h"
 #include "model/record.h"
@@ -17,6 +18,7 @@ namespace millrace::invoke {
 // One event of a call. Borrowed for the call.
 struct EventInput {
   Slice topic;
+  uint32_t topic_index = 0;  // for InFlight
   int32_t partition = -1;  // -1: none
   uint32_t attempt = 1;
   const RecordView* record = nullptr;
@@ -28,9 +30,9 @@ struct EventInput {
 class Invoker {
  public:
   // kFatal: the library refused to start; the message is its text.
-  // The clock measures durations; it outlives the invoker.
+  // The clock measures durations; it and `in_flight`, which may be null, outlive the invoker.
   static Result<std::unique_ptr<Invoker>> Start(std::shared_ptr<const Generation> generation,
-                                                const Clock* clock);
+                                                const Clock* clock, InFlight* in_flight = nullptr);
   ~Invoker();
   Invoker(const Invoker&) = delete;
   Invoker& operator=(const Invoker&) = delete;
@@ -46,12 +48,14 @@ class Invoker {
 
  private:
   struct Context;
-  Invoker(std::shared_ptr<const Generation> generation, const Clock* clock);
+  Invoker(std::shared_ptr<const Generation> generation, const Clock* clock, InFlight* in_flight);
+  void Begin(const EventInput& event, SteadyTime now);
   void Prepare(std::span<const EventInput> events, HandlerCalls* calls);
   void Settle(Context& context, int32_t outcome, Verdict* verdict);
 
   std::shared_ptr<const Generation> generation_;
   const Clock* clock_;
+  InFlight* in_flight_;  // may be null
   void* instance_ = nullptr;
   bool started_ = false;
   std::vector<Context> contexts_;

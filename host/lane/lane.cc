@@ -34,7 +34,7 @@ Result<std::unique_ptr<Lane>> Lane::Create(LaneSettings settings, LanePorts port
   shared->states = StatesOf(*generation);
   for (const state::StateDecl& state : shared->states) shared->state_names.push_back(state.name);
   shared->cache = std::make_unique<state::Cache>(settings.cache_bytes);
-  auto invoker = invoke::Invoker::Start(std::move(generation), ports.clock);
+  auto invoker = invoke::Invoker::Start(std::move(generation), ports.clock, ports.in_flight);
   if (!invoker) return invoker.error();
   shared->invoker = *std::move(invoker);
   shared->settings = std::move(settings);
@@ -75,7 +75,8 @@ Status Lane::Swap(std::shared_ptr<const Generation> generation) {
     return Fatal(
         "the library declares other states, versions of them or outputs than the one it replaces");
   }
-  auto invoker = invoke::Invoker::Start(std::move(generation), shared_->ports.clock);
+  auto invoker = invoke::Invoker::Start(std::move(generation), shared_->ports.clock,
+                                        shared_->ports.in_flight);
   if (!invoker) return invoker.error();
   shared_->invoker = *std::move(invoker);
   return {};

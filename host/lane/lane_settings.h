@@ -13,6 +13,7 @@
 #include "effects/output_sink.h"
 #include "ingest/record_source.h"
 #include "ingest/task_input.h"
+#include "invoke/in_flight.h"
 #include "invoke/verdict.h"
 #include "model/function_spec.h"
 #include "model/state_versions.h"
@@ -75,6 +76,7 @@ struct LanePorts {
   state::StateReader* reader = nullptr;
   LaneObserver* observer = nullptr;
   observe::LaneCounters* counters = nullptr;  // this lane is their only writer
+  invoke::InFlight* in_flight = nullptr;      // may be null: nobody watches
   const Clock* clock = nullptr;
   std::function<commit::Epoch()> new_epoch;  // 128 random bits as 32 hex digits
 };

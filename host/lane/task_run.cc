@@ -110,6 +110,7 @@ size_t LaneTask::Call(PreparedBatch* batch) {
     const size_t at = i - batch->next;
     const size_t first = at == 0 ? 0 : header_ends[at - 1];
     inputs.push_back({.topic = Slice(task_.topics[events[i].topic].topic),
+                      .topic_index = events[i].topic,
                       .partition = task_.partition,
                       .attempt = at == 0 && own_->retry ? own_->retry->attempts + 1 : 1,
                       .record = events[i].record,

@@ -89,6 +89,12 @@ struct SwapRules {
   friend bool operator==(const SwapRules&, const SwapRules&) = default;
 };
 
+struct Limits {
+  Millis timeout{30'000};  // of one call of the handler; what is longer is told of
+
+  friend bool operator==(const Limits&, const Limits&) = default;
+};
+
 // One function as the YAML asks for it. A value: copied, compared, never shared. `config` may hold
 // secrets: it goes to the library and nowhere else.
 struct FunctionSpec {
@@ -100,6 +106,7 @@ struct FunctionSpec {
   int lanes = 1;
   BatchLimits batch;
   SwapRules swap = {};
+  Limits limits = {};
   Millis commit_interval{100};
   int commit_max_effects = 500;
   int64_t commit_max_bytes = 256 * 1024;

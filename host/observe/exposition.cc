@@ -138,6 +138,14 @@ void AddGenerations(Families& out, const std::vector<FunctionMetrics>& functions
             functions, "result", &FunctionMetrics::swaps);
 }
 
+void AddLateHandlers(Families& out, const std::vector<FunctionMetrics>& functions) {
+  MetricFamily& late = out.Begin(MetricType::Gauge, "millrace_handlers_late",
+                                 "Lanes whose handler has worked for longer than limits.timeout.");
+  for (const auto& function : functions) {
+    Put(late, Of(function), static_cast<double>(function.late_handlers));
+  }
+}
+
 // One series per function and value of Label, with its word as the label `name`.
 template <class Label, size_t N>
 void AddLabelled(MetricFamily& family, const std::vector<FunctionMetrics>& functions,
@@ -232,6 +240,7 @@ std::string RenderMetrics(const MetricsSnapshot& snapshot) {
   AddHost(families, snapshot);
   AddFunctionStates(families, snapshot.functions);
   AddGenerations(families, snapshot.functions);
+  AddLateHandlers(families, snapshot.functions);
   AddInvocations(families, snapshot.functions);
   AddDurations(families, snapshot.functions);
   AddCommits(families, snapshot.functions);

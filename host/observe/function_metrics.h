@@ -67,6 +67,7 @@ struct FunctionMetrics {
   std::optional<uint64_t> generation;           // none before the first library has been loaded
   std::map<std::string, uint64_t> generations;  // how many, by state
   std::map<std::string, uint64_t> swaps;        // changes of generation, by result
+  uint64_t late_handlers = 0;                   // lanes whose handler is over its time
   FunctionTotals totals;
   std::vector<PartitionLag> lag;
   std::optional<double> lag_seconds;  // age of the oldest event not yet applied; none = unknown

@@ -118,6 +118,20 @@ class Handlers(NeighbourTest):
         self.assertEqual(self.values(f"{victim}.out"), ["a"])
         self.check_neighbour()
 
+    def test_a_handler_that_takes_too_long(self) -> None:
+        victim = self.run_victim(hostile("slow"), limits={"timeout": "500ms"})
+        self.send(f"{victim}.in", "0", "4000", "1")
+        reason = (f"the handler has worked on {victim}.in/0@1 for longer than limits.timeout "
+                  "(500 ms)")
+        wait_until(lambda: reason in self.host.problems(), "it is told")
+        self.assertIn(reason, self.host.log())
+        late = f'millrace_handlers_late{{function="{victim}"}} '
+        self.assertIn(late + "1\n", self.host.ask("GET", "/metrics")[1])
+        self.wait_values(f"{victim}.out", ["0", "4000", "1"])
+        self.host.wait_ready()
+        self.assertIn(late + "0\n", self.host.ask("GET", "/metrics")[1])
+        self.check_neighbour()
+
     def test_a_context_that_is_kept(self) -> None:
         victim = self.run_victim(hostile("keeps_context"))
         events = [str(n) for n in range(50)]

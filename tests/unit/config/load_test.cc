@@ -39,6 +39,7 @@ functions:
     lanes: 3
     batch: { max_records: 7, max_wait: 0ms }
     swap: { max_error_rate: 0.05, watch: 1m }
+    limits: { timeout: 2s }
     commit_interval: 1s
     commit_max_effects: 9
     commit_max_bytes: 4096
@@ -83,6 +84,7 @@ TEST_F(ConfigTest, EveryFunctionKeyReachesItsField) {
                    .on_offset_reset = OnOffsetReset::kApplied};
   want.lanes = 3;
   want.batch = {.max_records = 7, .max_wait = Millis(0)};
+  want.limits = {.timeout = Millis(2'000)};
   want.swap = {.max_error_rate = 0.05, .watch = Millis(60'000)};
   want.commit_interval = Millis(1000);
   want.commit_max_effects = 9;

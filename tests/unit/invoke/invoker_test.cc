@@ -250,6 +250,31 @@ TEST_F(InvokerTest, AContextThatIsOverOrNotItsTurnReachesNoEvent) {
   EXPECT_THAT(calls.asked, testing::IsEmpty());
 }
 
+TEST_F(InvokerTest, WhatIsInFlightIsShownWhileItsCallLasts) {
+  InFlight in_flight;
+  std::vector<int64_t> offsets;
+  TestFunction function(kUses, [&](HandlerEvent& event) -> int32_t {
+    const auto call = in_flight.Read();
+    EXPECT_TRUE(call && call->since == clock.Now());
+    if (call) offsets.push_back(call->offset);
+    clock.Advance(Millis(5));
+    return event.offset() == 1 ? MR_DROP : MR_DONE;
+  });
+  auto invoker = Invoker::Start(function.generation(), &clock, &in_flight);
+  ASSERT_TRUE(invoker);
+  std::vector<RecordView> records(3);
+  std::vector<EventInput> inputs;
+  for (size_t i = 0; i < records.size(); ++i) {
+    records[i].offset = static_cast<int64_t>(i);
+    inputs.push_back({.topic = "in", .partition = 0, .record = &records[i], .headers = {}});
+  }
+  std::vector<Verdict> verdicts(inputs.size());
+  EXPECT_FALSE(in_flight.Read());
+  EXPECT_EQ((*invoker)->Call(inputs, &calls, verdicts), 2U);
+  EXPECT_THAT(offsets, ElementsAre(0, 1));
+  EXPECT_FALSE(in_flight.Read());
+}
+
 TEST_F(InvokerTest, AnInstanceIsStoppedOnceAndOnlyIfItStarted) {
   TestFunction function(kUses, [](HandlerEvent&) { return MR_DONE; });
   Call(&function);
