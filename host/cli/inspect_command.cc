@@ -104,8 +104,9 @@ int Inspect(const std::string& file) {
   const auto checked = function::Library::Check(*bytes, &cache);
   if (!checked) return Refused(checked.error().message);
   PrintNote(checked->note);
-  if (const Status probed = RunToItsEnd(*checked); !probed) return Refused(probed.error().message);
+  // None of its code runs as this user before that.
   if (const auto owner = function::OwnerProblem(*bytes, ::geteuid())) return Refused(*owner);
+  if (const Status probed = RunToItsEnd(*checked); !probed) return Refused(probed.error().message);
   return app::kExitDone;
 }
 

@@ -48,12 +48,10 @@ Result<Admission::Probing> Admission::Begin(const std::string& path) {
     return signature.error();
   auto checked = Library::Check(*bytes, &cache_);
   if (!checked) return checked.error();
-  if (loaded_.size() >= settings_.loaded_max && !loaded_.contains(checked->sha256)) {
-    return Fatal(path + ": is one too many: this host has loaded " +
-                 std::to_string(loaded_.size()) +
-                 " different libraries since it started, and what is loaded stays in memory; "
-                 "restart the host to load it");
-  }
+  auto folder = cache_.FolderProblem(::geteuid());
+  if (folder && settings_.owner == OwnerCheck::kRefuse) return Fatal(path + ": " + *folder);
+  if (folder && !owner) owner = std::move(folder);
+  if (auto many = TooMany(*checked)) return Fatal(*std::move(many));
   Probing probing{*std::move(checked), owner.value_or(""), nullptr};
   if (!settings_.probe) return probing;
 
@@ -66,7 +64,18 @@ Result<Admission::Probing> Admission::Begin(const std::string& path) {
   return probing;
 }
 
+std::optional<std::string> Admission::TooMany(const CheckedCopy& checked) const {
+  if (loaded_.size() < settings_.loaded_max || loaded_.contains(checked.sha256)) {
+    return std::nullopt;
+  }
+  return checked.file + ": is one too many: this host has loaded " +
+         std::to_string(loaded_.size()) +
+         " different libraries since it started, and what is loaded stays in memory; restart the "
+         "host to load it";
+}
+
 Result<AdmittedLibrary> Admission::Load(const Probing& probed) {
+  if (auto many = TooMany(probed.checked)) return Fatal(*std::move(many));
   loaded_.insert(probed.checked.sha256);
   auto library = Library::Load(probed.checked);
   if (!library) return library.error();

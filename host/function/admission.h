@@ -71,6 +71,7 @@ class Admission {
   Admission(AdmissionSettings settings, UniqueFd epoll)
       : settings_(std::move(settings)), cache_(settings_.cache_dir), epoll_(std::move(epoll)) {}
   Result<Probing> Begin(const std::string& path);
+  std::optional<std::string> TooMany(const CheckedCopy& checked) const;
   Result<AdmittedLibrary> Load(const Probing& probed);
 
   AdmissionSettings settings_;

@@ -2,13 +2,12 @@
 #include "function/catalog.h"
 
 #include <filesystem>
-#include <tuple>
 #include <utility>
 
 namespace millrace::function {
 namespace {
 
-// Equal in all that a running function can notice; where it stood in the file does not count.
+// Where a function stands, for people.
 std::string Where(const FunctionSpec& spec, const std::string& file) {
   if (spec.position.line == 0) return file;
   return (spec.position.file.empty() ? file : spec.position.file) + ":" +

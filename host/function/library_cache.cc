@@ -130,10 +130,11 @@ Result<std::string> LibraryCache::Store(const LibraryBytes& library) {
   if (!Lock(folder.get(), LOCK_SH))
     return Retriable(directory_ + ": another host removes unused copies from cache_dir");
   const std::string path = (directory / (library.sha256 + ".so")).string();
-  if (auto existing = ReadLibrary(path); existing && existing->sha256 == library.sha256) {
-    // One that is somebody else's and cannot be marked is replaced by our own.
-    if (::utimensat(AT_FDCWD, path.c_str(), nullptr, 0) == 0) return path;
-  }
+  const auto existing = ReadLibrary(path);
+  const bool usable = existing && existing->sha256 == library.sha256 &&
+                      existing->owner == ::geteuid() && (existing->mode & (S_IWGRP | S_IWOTH)) == 0;
+  // One that is somebody else's is replaced by our own.
+  if (usable && ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0) == 0) return path;
 
   std::string temporary = path + ".XXXXXX";
   UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));
@@ -149,6 +150,16 @@ Result<std::string> LibraryCache::Store(const LibraryBytes& library) {
   }
   ::fsync(folder.get());
   return path;
+}
+
+std::optional<std::string> LibraryCache::FolderProblem(uint32_t self) const {
+  struct stat info {};
+  if (::stat(directory_.c_str(), &info) != 0) return std::nullopt;  // Store tells of it
+  const bool ours = info.st_uid == self || info.st_uid == 0;
+  if (ours && (info.st_mode & (S_IWGRP | S_IWOTH)) == 0) return std::nullopt;
+  return directory_ +
+         ": others can write to cache_dir, and so change what is loaded after it was " +
+         "checked: chmod go-w it, or set host.cache_dir to a folder that is not there yet";
 }
 
 int LibraryCache::RemoveUnused() {

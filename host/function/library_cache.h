@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -48,6 +49,9 @@ class LibraryCache {
   // the hash; a damaged one is replaced. Its time of change is now: that marks it as used.
   // kRetriable when the directory cannot be written, or somebody removes copies at the moment.
   Result<std::string> Store(const LibraryBytes& library);
+
+  // Why others than root and user `self` could put other copies there; absent when they cannot.
+  std::optional<std::string> FolderProblem(uint32_t self) const;
 
   // Removes copies, and what writers that were killed left, which nobody has asked for since
   // kUnusedAfter; says how many. Never one that a host is about to load: it marked it as used,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -104,7 +105,7 @@ std::string HowItEnded(int status) {
   return "ended by signal " + std::to_string(signal) + " (" + (text ? text : "unknown") + ")";
 }
 
-// The end of what the library printed, on one line.
+// The end of what the library printed, as far as the pipe held it, on one line.
 std::string Printed(const std::string& output) {
   std::string_view tail = output;
   while (tail.ends_with('\n')) tail.remove_suffix(1);
@@ -113,7 +114,7 @@ std::string Printed(const std::string& output) {
   std::string line(tail);
   std::replace_if(
       line.begin(), line.end(), [](unsigned char c) { return c < ' ' || c > '~'; }, ' ');
-  return "; the last it printed: " + line;
+  return "; it printed: " + line;
 }
 
 }  // namespace
@@ -172,18 +173,22 @@ int Probe::Reap() {
 Status Probe::Judge(int status) const {
   const std::string marks = ReadAvailable(marks_.get());
   const std::string printed = Printed(ReadAvailable(output_.get()));
-  const auto has = [&marks](ProbeMark mark) {
-    return marks.find(static_cast<char>(mark)) != std::string::npos;
+  // How far it came; what else is there a library has written by mistake.
+  constexpr std::array kOrder{ProbeMark::kLoads, ProbeMark::kAsks, ProbeMark::kTests,
+                              ProbeMark::kAdmitted};
+  size_t told = 0;
+  const auto is = [&](size_t at, ProbeMark mark) {
+    return at < marks.size() && marks[at] == static_cast<char>(mark);
   };
-  if (const size_t at = marks.find(static_cast<char>(ProbeMark::kRefused)); at != std::string::npos)
-    return Fatal(marks.substr(at + 1) + printed);
-  if (has(ProbeMark::kAdmitted)) return {};
-  if (!has(ProbeMark::kLoads))
+  while (told < kOrder.size() && is(told, kOrder[told])) ++told;
+  if (is(told, ProbeMark::kRefused)) return Fatal(marks.substr(told + 1) + printed);
+  if (told == kOrder.size() && WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  if (told == 0)
     return Retriable(library_.file + ": cannot be probed: the probe " + HowItEnded(status) +
                      " before it loaded anything" + printed);
-  const std::string where = has(ProbeMark::kTests)  ? "in its self-test"
-                            : has(ProbeMark::kAsks) ? "in millrace_function()"
-                                                    : "while it was loaded, in its constructors";
+  const std::string where = told >= 3   ? "in its self-test"
+                            : told == 2 ? "in millrace_function()"
+                                        : "while it was loaded, in its constructors";
   if (late_)
     return Fatal(library_.file + ": did not come to an end within " +
                  std::to_string(allowed_.count()) + " ms " + where + printed);

@@ -49,7 +49,7 @@ class Probe {
   int fd() const { return process_.get(); }
 
   // The outcome, once; absent while the child runs. kFatal: the library is refused, with the reason
-  // (its own defect, how it ended the child, or the deadline) and the last that it printed.
+  // (its own defect, how it ended the child, or the deadline) and what it printed.
   // kRetriable: the child did not get as far as to load it. Does not block.
   std::optional<Status> Poll(SteadyTime now);
 

@@ -34,8 +34,10 @@ bool LimitItself(pid_t parent) {
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
-  const UniqueFd first_to_go(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
-  if (first_to_go) WriteTo(first_to_go.get(), "1000");
+  {
+    const UniqueFd first_to_go(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+    if (first_to_go) WriteTo(first_to_go.get(), "1000");
+  }
   // Nothing of the host's that was left open; and nothing of ours for what a constructor starts.
   ::close_range(kMarksFd + 1, ~0U, 0);
   ::fcntl(kMarksFd, F_SETFD, FD_CLOEXEC);

@@ -183,7 +183,10 @@ template <auto Items>
 constexpr SelfTest SelfTestOf() {
   SelfTest found;
   [[maybe_unused]] const auto look = [&](const auto& item) {
-    if constexpr (std::is_same_v<std::decay_t<decltype(item)>, SelfTest>) found = item;
+    if constexpr (std::is_same_v<std::decay_t<decltype(item)>, SelfTest>) {
+      if (found.test) throw "SelfTest is listed twice";  // an error of the compiler
+      found = item;
+    }
   };
   std::apply([&](const auto&... item) { (look(item), ...); }, Items());
   return found;

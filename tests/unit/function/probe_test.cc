@@ -52,7 +52,7 @@ TEST_F(Probing, ALibraryThatEndsTheProcessIsToldWithHowAndWhere) {
               HasSubstr("its probe exited with code 0 while it was loaded, in its constructors"));
   EXPECT_EQ(Refusal("constructor_aborts"),
             "the-users.so: its probe ended by signal 6 (Aborted) while it was loaded, in its "
-            "constructors; the last it printed: out of cheese");
+            "constructors; it printed: out of cheese");
   EXPECT_THAT(Refusal("entry_aborts"), HasSubstr("signal 6 (Aborted) in millrace_function()"));
 }
 
