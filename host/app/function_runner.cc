@@ -125,7 +125,7 @@ void FunctionRunner::Run() {
     wake_.Drain();
     if (!stop_asked_ && !leaving_ && !rebuild_with_) {
       StepRollback();
-      OpenNewest();
+      if (!rebuild_with_) OpenNewest();
     }
     if (membership_) {
       StepLanes();
@@ -288,11 +288,14 @@ void FunctionRunner::Assign(int lane, membership::GroupTask task) {
   lanes_[static_cast<size_t>(lane)]->Assign(std::move(assignment));
 }
 
+// Between the end of lanes and the making of new ones only what is draining already is asked for.
 void FunctionRunner::Revoke(int lane, int32_t partition) {
+  if (lanes_.empty()) StartLanes();
   lanes_[static_cast<size_t>(lane)]->Revoke(partition);
 }
 
 void FunctionRunner::Abandon(int lane, int32_t partition) {
+  if (lanes_.empty()) return;
   lanes_[static_cast<size_t>(lane)]->Abandon(partition);
 }
 
@@ -300,7 +303,8 @@ void FunctionRunner::Abandon(int lane, int32_t partition) {
 std::optional<std::string> FunctionRunner::LateHandler(size_t slot) const {
   const auto call = in_flight_[slot]->Read();
   if (!call || services_.clock->Now() < call->since + spec_.limits.timeout) return std::nullopt;
-  std::string topic = "?";
+  // The lane's report is from before the call, perhaps from before the task had begun.
+  std::string topic = call->topic < input_topics_.size() ? input_topics_[call->topic] : "?";
   for (const lane::TaskStatus& task : lane_reports_[slot].tasks) {
     if (task.partition == call->partition && call->topic < task.topics.size()) {
       topic = task.topics[call->topic].topic;

@@ -135,14 +135,15 @@ class FunctionRunner final : public membership::LaneControl {
   Status Start(std::shared_ptr<const Generation> generation);
   void SwapLanes(std::shared_ptr<const Generation> generation, SwapKind kind);
   void StepRebuild();
-  void BeginGeneration();
+  void BeginGeneration(std::shared_ptr<const Generation> generation);
   void StepRollback();
-  void GoBack(const function::Generations::Target& target, const std::string& reason,
+  bool GoBack(const function::Generations::Target& target, const std::string& reason,
               function::SwapResult result, SwapKind kind);
   bool GoBackForErrors(const std::string& reason, SwapKind kind);
   void RefuseGeneration(const std::string& reason);
   void OnSwapRefused(const std::string& reason);
   void RestoreFormer(const std::string& reason);
+  void RemakeLanes();
   void StepLanes();
   bool Stops(const LaneReport& report);
   void StepSwapWatch();
@@ -181,6 +182,7 @@ class FunctionRunner final : public membership::LaneControl {
   std::shared_ptr<const Generation> generation_;
   std::shared_ptr<const Generation> former_;        // kept open, to go back to
   std::shared_ptr<const Generation> rebuild_with_;  // lanes drain to be made anew with it
+  SteadyTime rebuild_by_{};                         // or are ended
   bool proven_ = false;                             // a task has begun to work with generation_
   std::optional<function::SwapWatch> swap_watch_;   // of generation_, while it is new
   std::unique_ptr<kafka::GroupMember> member_;

@@ -121,33 +121,39 @@ Status FunctionRunner::Start(std::shared_ptr<const Generation> generation) {
 void FunctionRunner::SwapLanes(std::shared_ptr<const Generation> generation, SwapKind kind) {
   if (SameStateAndOutputs(*generation, *generation_) && kind == SwapKind::kAtBatch) {
     for (const auto& lane : lanes_) lane->Swap(generation);
-    former_ = std::exchange(generation_, std::move(generation));
-    return BeginGeneration();
+    return BeginGeneration(std::move(generation));
   }
   rebuild_with_ = std::move(generation);
+  rebuild_by_ = services_.clock->Now() + membership::kDrainMax;
   for (const auto& [partition, lane] : membership_->tasks()) {
     lanes_[static_cast<size_t>(lane)]->Revoke(partition);
   }
 }
 
+// A lane that does not drain in time is ended like one whose process dies: what it has not
+// committed is done again.
 void FunctionRunner::StepRebuild() {
+  if (leaving_) return;
   const bool drained =
       std::all_of(lane_reports_.begin(), lane_reports_.end(),
                   [](const LaneReport& report) { return report.idle || report.failure; });
-  if (!drained) return;
+  if (!drained && services_.clock->Now() < rebuild_by_) return;
   lanes_.clear();
   lane_reports_.clear();
-  former_ = std::exchange(generation_, std::exchange(rebuild_with_, nullptr));
-  BeginGeneration();
+  BeginGeneration(std::exchange(rebuild_with_, nullptr));
   membership_->AssignAgain();
 }
 
-// One that was gone back to has nothing to prove.
-void FunctionRunner::BeginGeneration() {
+// What could be gone back to is what has worked. One that was gone back to has nothing to prove.
+void FunctionRunner::BeginGeneration(std::shared_ptr<const Generation> generation) {
+  if (proven_ || !former_) former_ = generation_;
+  generation_ = std::move(generation);
+  if (former_ == generation_) former_.reset();
   proven_ = false;
   swap_watch_.reset();
-  if (generation_->number < former_->number) return;
-  swap_watch_.emplace(spec_.swap, services_.clock->Now());
+  if (former_ && generation_->number > former_->number) {
+    swap_watch_.emplace(spec_.swap, services_.clock->Now());
+  }
 }
 
 void FunctionRunner::StepRollback() {
@@ -168,7 +174,7 @@ void FunctionRunner::StepRollback() {
   GoBack(**target, "rolled back by hand", SwapResult::kRolledBack, SwapKind::kAtBatch);
 }
 
-void FunctionRunner::GoBack(const function::Generations::Target& target, const std::string& reason,
+bool FunctionRunner::GoBack(const function::Generations::Target& target, const std::string& reason,
                             SwapResult result, SwapKind kind) {
   std::shared_ptr<const Generation> generation = former_;
   if (!generation || generation->number != target.number) {
@@ -177,7 +183,9 @@ void FunctionRunner::GoBack(const function::Generations::Target& target, const s
       services_.log->Error("function " + spec_.name + " cannot go back to generation " +
                            std::to_string(target.number) + ": " + opened.error().message);
       newer_refusal_ = opened.error().message;
-      return;
+      const std::lock_guard lock(mutex_);
+      generations_.RefuseAdmitted(target.number, opened.error().message, NowMs());
+      return false;
     }
     generation = *std::move(opened);
   }
@@ -192,6 +200,7 @@ void FunctionRunner::GoBack(const function::Generations::Target& target, const s
   } else if (const Status started = Start(std::move(generation)); !started) {
     RefuseToRun(started.error().message);
   }
+  return true;
 }
 
 // While a generation is new its errors end it; false: there is none to go back to.
@@ -206,8 +215,7 @@ bool FunctionRunner::GoBackForErrors(const std::string& reason, SwapKind kind) {
   newer_refusal_ = "generation " + std::to_string(generation_->number) + " (" +
                    generation_->hash12 + ") was rolled back to " +
                    std::to_string((*target)->number) + ": " + reason;
-  GoBack(**target, reason, SwapResult::kRolledBackForErrors, kind);
-  return true;
+  return GoBack(**target, reason, SwapResult::kRolledBackForErrors, kind);
 }
 
 // The present generation does not start: the one before it goes on.
@@ -223,16 +231,25 @@ void FunctionRunner::RefuseGeneration(const std::string& reason) {
 // A lane could not start an instance of it, and runs what it ran before: so do all.
 void FunctionRunner::OnSwapRefused(const std::string& reason) {
   RefuseGeneration(reason);
+  const bool at_batch = SameStateAndOutputs(*former_, *generation_);
+  if (!at_batch) return SwapLanes(former_, SwapKind::kAnew);
   generation_ = std::exchange(former_, nullptr);
+  proven_ = false;
   for (const auto& lane : lanes_) lane->Swap(generation_);
 }
 
 // Lanes that were made anew could not start, or no task could: nothing was done with it yet.
 void FunctionRunner::RestoreFormer(const std::string& reason) {
   RefuseGeneration(reason);
+  generation_ = std::exchange(former_, nullptr);
+  RemakeLanes();
+}
+
+// They do nothing that would have to be finished.
+void FunctionRunner::RemakeLanes() {
   lanes_.clear();
   lane_reports_.clear();
-  generation_ = std::exchange(former_, nullptr);
+  proven_ = false;
   membership_->AssignAgain();
 }
 
@@ -247,9 +264,12 @@ void FunctionRunner::StepLanes() {
   for (const LaneReport& report : lane_reports_) {
     proven_ = proven_ || (report.generation == generation_ && HasWorked(report));
     const auto& refusal = report.swap_refusal;
-    if (refusal && former_ && refusal->generation == generation_->number) {
-      return OnSwapRefused(refusal->reason);
-    }
+    if (!refusal || refusal->generation != generation_->number) continue;
+    if (former_) return OnSwapRefused(refusal->reason);
+    // It is what was gone back to, and a lane still runs what it should not.
+    newer_refusal_ = refusal->reason;
+    services_.log->Error("function " + spec_.name + ": a lane is made anew: " + refusal->reason);
+    return SwapLanes(generation_, SwapKind::kAnew);
   }
   // By value: what follows may end the lanes and their reports.
   const std::vector<LaneReport> reports = lane_reports_;
@@ -261,15 +281,26 @@ void FunctionRunner::StepLanes() {
 // Deals with a lane that cannot go on; true if there is one.
 bool FunctionRunner::Stops(const LaneReport& report) {
   if (!report.failure && !report.stop_reason) return false;
+  const std::string reason = report.failure ? *report.failure : report.stop_reason->text;
   const bool refused =
       report.failure || report.stop_reason->kind == lane::StopReason::Kind::kRefused;
-  const std::string reason = report.failure ? *report.failure : report.stop_reason->text;
+  const auto& culprit = report.failure ? report.generation : report.stopped_by;
+  if (culprit != generation_) {
+    // Another one is wanted by now, which may do better.
+    services_.log->Warn("function " + spec_.name + ": a lane is made anew with generation " +
+                        std::to_string(generation_->number) + "; before it, " + reason);
+    if (report.failure) {
+      RemakeLanes();
+    } else {
+      SwapLanes(generation_, SwapKind::kAnew);
+    }
+    return true;
+  }
   if (refused && former_ && !proven_) {
     RestoreFormer(reason);
     return true;
   }
-  const bool is_new = swap_watch_ && report.generation == generation_;
-  if (is_new && !refused && GoBackForErrors(reason, SwapKind::kAnew)) return true;
+  if (swap_watch_ && GoBackForErrors(reason, SwapKind::kAnew)) return true;
   state_ = refused ? RunState::kRefused : RunState::kStopped;
   reason_ = reason;
   services_.log->Error("function " + spec_.name + (refused ? " refused: " : " stops: ") + reason_);

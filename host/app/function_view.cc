@@ -105,6 +105,9 @@ http::FunctionStatus StatusOf(const std::string& name, const HostedFunction& fun
   for (const KafkaTrigger& trigger : function.spec.triggers) {
     view.topics.insert(view.topics.end(), trigger.topics.begin(), trigger.topics.end());
   }
+  for (const function::GenerationRecord& generation : function.generations) {
+    view.generations.push_back(HistoryOf(generation));
+  }
   if (!function.runner) return view;
   view.delivery = function.runner->delivery();
   const RunReport report = function.runner->Report();

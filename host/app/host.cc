@@ -77,7 +77,13 @@ void Host::Tell(const CatalogEvent& event) {
     return;
   }
   HostedFunction& function = functions_[event.function];
-  if (refused && function.runner) function.runner->NoteRefusal(event.reason);
+  const std::string library =
+      function::LibraryFileName(event.spec.library, options_.config.functions_dir);
+  if (refused && event.file == library && function.runner) {
+    function.runner->NoteRefusal(event.reason);
+  } else if (refused && event.file == library) {
+    generations_[event.function].Refuse("", event.reason, options_.clock->UnixMillis());
+  }
   function.reason = event.reason;
   function.probed = event.kind == CatalogEvent::Kind::kProbed;
   if (!function.runner) function.spec = event.spec;
@@ -235,6 +241,12 @@ std::map<std::string, HostedFunction> Host::functions() const {
     if (function.runner) continue;
     function.runner = runner;
     function.spec = runner->spec();
+  }
+  for (auto& [name, function] : all) {
+    const auto known = generations_.find(name);
+    if (!function.runner && known != generations_.end()) {
+      function.generations = known->second.Records();
+    }
   }
   for (const auto& [name, why] : refusals_) {
     std::string& reason = all[name].reason;

@@ -24,6 +24,7 @@ struct HostedFunction {
   // Why it is refused or waits; of one that runs, why newer files of it are not taken.
   std::string reason;
   bool probed = false;  // it waits for the probe of its library, that is for moments
+  std::vector<function::GenerationRecord> generations = {};  // of one without a runner
 };
 
 struct HostOptions {
@@ -75,9 +76,9 @@ class Host {
   std::unique_ptr<function::FunctionDirectory> directory_;
   bool stopping_ = false;
   std::map<std::string, function::CatalogEvent> to_start_;  // once nothing is in its way
-  // Of the runners of a function that have ended.
-  std::map<std::string, function::Generations> generations_;
   mutable std::mutex mutex_;
+  // Of functions without a runner; guarded by mutex_.
+  std::map<std::string, function::Generations> generations_;
   std::map<std::string, HostedFunction> functions_;  // guarded by mutex_
   // Draining, by function; guarded by mutex_.
   std::vector<std::pair<std::string, std::shared_ptr<FunctionRunner>>> retired_;

@@ -88,6 +88,7 @@ struct LaneThread::Running {
   std::shared_ptr<const Generation> generation;
   CallCount before_generation;  // what the lane had counted when it took it
   std::optional<SwapRefusal> swap_refusal;
+  std::shared_ptr<const Generation> stopped_by;
   std::vector<std::string> warned;
   SteadyTime next_report{};
 };
@@ -132,6 +133,7 @@ void LaneThread::Run() {
   {
     const std::lock_guard lock(mutex_);
     report_.failure = running.error().message;
+    report_.generation = options_.generation;
   }
   options_.control->Signal();
 }
@@ -224,6 +226,7 @@ void LaneThread::Execute(Running* running, Command command) {
 void LaneThread::Swap(Running* running, std::shared_ptr<const Generation> generation) {
   running->swap_refusal.reset();
   if (generation == running->generation) return;
+  NoteStop(running);
   const Status swapped = running->lane->Swap(generation);
   if (!swapped) {
     running->swap_refusal = SwapRefusal{generation->number, swapped.error().message};
@@ -233,11 +236,21 @@ void LaneThread::Swap(Running* running, std::shared_ptr<const Generation> genera
   running->before_generation = CallsOf(*options_.counters);
 }
 
+// A task that has stopped stays so, whatever generation comes after the one that stopped it.
+void LaneThread::NoteStop(Running* running) {
+  if (!running->lane->stop_reason()) {
+    running->stopped_by.reset();
+  } else if (!running->stopped_by) {
+    running->stopped_by = running->generation;
+  }
+}
+
 void LaneThread::Publish(Running* running, SteadyTime now) {
   std::vector<lane::ReleasedTask> released = running->lane->TakeReleased();
   if (released.empty() && now < running->next_report) return;
   running->next_report = now + kReportEvery;
   std::vector<lane::TaskStatus> tasks = running->lane->Tasks(now);
+  NoteStop(running);
   const auto stop_reason = running->lane->stop_reason();
   const auto problem = running->store ? running->store->problem() : std::nullopt;
   if (running->store && running->warned.empty()) {
@@ -255,6 +268,7 @@ void LaneThread::Publish(Running* running, SteadyTime now) {
     report_.tasks = std::move(tasks);
     for (auto& task : released) report_.released.push_back(std::move(task));
     report_.stop_reason = stop_reason;
+    report_.stopped_by = running->stopped_by;
     report_.problem = problem;
     report_.swap_refusal = running->swap_refusal;
     report_.generation = running->generation;

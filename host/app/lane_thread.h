@@ -52,10 +52,11 @@ struct LaneReport {
   std::vector<lane::TaskStatus> tasks;
   std::vector<lane::ReleasedTask> released;      // since the last report that was taken
   std::optional<lane::StopReason> stop_reason;   // an event or the state needs somebody's decision
+  std::shared_ptr<const Generation> stopped_by;  // that ran when that came up
   std::optional<std::string> failure;            // the lane cannot run at all
   std::optional<std::string> problem;            // of the store; passes by itself
   std::optional<SwapRefusal> swap_refusal;       // of the last generation that was to be taken
-  std::shared_ptr<const Generation> generation;  // that runs
+  std::shared_ptr<const Generation> generation;  // that runs, or could not be started
   uint64_t calls = 0;                            // of that generation in this lane
   uint64_t errors = 0;                           // calls that came to neither done nor drop
   bool idle = false;                             // owns no task, and every command is done
@@ -96,6 +97,7 @@ class LaneThread {
   void Loop(Running* running);
   void Execute(Running* running, Command command);
   void Swap(Running* running, std::shared_ptr<const Generation> generation);
+  static void NoteStop(Running* running);
   void Publish(Running* running, SteadyTime now);
 
   LaneThreadOptions options_;

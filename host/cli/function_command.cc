@@ -142,8 +142,8 @@ int AwaitGeneration(const FunctionArguments& arguments, const std::string& to) {
                 << TextOf(*record, "hash") << ")\n";
       return app::kExitDone;
     }
-    if (state == "refused" || TextOf(function, "state") == "refused") {
-      return Fail("generation " + to + " does not run: " + TextOf(function, "reason")).code;
+    if (state == "refused") {
+      return Fail("generation " + to + " does not run: " + TextOf(*record, "reason")).code;
     }
     std::this_thread::sleep_for(kLookEvery);
   }

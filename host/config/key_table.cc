@@ -286,7 +286,9 @@ constexpr Key kRootKeys[] = {
 };
 constexpr Section kRoot{"", kRootKeys};
 
-constexpr std::string_view kLaterKeys[] = {"cache", "concurrency", "cpu", "durability", "idle_after", "isolation", "memory", "on_failure", "retry", "scaling", "state", "store", "timers", "ttl"};
+constexpr std::string_view kLaterKeys[] = {
+    "cache",      "concurrency", "cpu",     "durability", "idle_after", "isolation", "memory",
+    "on_failure", "retry",       "scaling", "state",      "store",      "timers",    "ttl"};
 constexpr std::string_view kLaterTriggers[] = {"http", "lag", "resource", "schedule", "table"};
 
 struct Owned {

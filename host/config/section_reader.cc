@@ -32,7 +32,7 @@ std::string KindName(const Node& node) {
 std::string BelongsUnder(std::string_view key) {
   const std::array<const Section*, 10> sections{
       &RootSection(),         &HostSection(),  &HttpSection(), &FunctionSection(), &BatchSection(),
-      &KafkaTriggerSection(), &RedisSection(), &SwapSection(), &LimitsSection(), &TrustSection()};
+      &KafkaTriggerSection(), &RedisSection(), &SwapSection(), &LimitsSection(),   &TrustSection()};
   for (const Section* section : sections) {
     if (!section->Find(key)) continue;
     if (section->where.empty()) return " (it belongs at the top level)";

@@ -86,6 +86,7 @@ void Generations::RefuseAdmitted(int number, const std::string& reason, int64_t 
   ++swaps_[static_cast<size_t>(SwapResult::kRefused)];
   Enter(entry, GenerationState::kRefused, now_ms);
   entry->record.reason = reason;
+  if (running_ == number) running_ = 0;  // what comes back in its place is no swap
 }
 
 void Generations::RollBack(int number, int to, const std::string& reason, SwapResult result,
@@ -93,8 +94,12 @@ void Generations::RollBack(int number, int to, const std::string& reason, SwapRe
   Entry* entry = Find(number);
   if (!entry) return;
   ++swaps_[static_cast<size_t>(result)];
-  entry->rolled_back = true;
   entry->record.reason = reason;
+  // What was gone past on the way back is not what to go back to the next time.
+  for (Entry& passed : entries_) {
+    const int at = passed.record.number;
+    passed.rolled_back = passed.rolled_back || (to < at && at <= number);
+  }
   Enter(entry, GenerationState::kRetired, now_ms);
   running_ = to;  // not one more swap
 }
@@ -109,6 +114,7 @@ void Generations::Observe(int current, const std::set<int>& on_lanes, int64_t no
     if (number == current && on_lanes.contains(number)) {
       if (running_ == 0) running_ = number;  // the first one replaces nothing
       Enter(&entry, GenerationState::kRunning, now_ms);
+      entry.ran = true;
       entry.rolled_back = false;
       entry.record.reason.clear();
       if (number != running_) {
@@ -129,8 +135,9 @@ Result<Generations::Target> Generations::Former(int current, std::optional<int> 
   for (const Entry& entry : entries_) {
     const bool wanted = to ? entry.record.number == *to
                            : (entry.record.number < current || current == 0) && !entry.rolled_back;
-    const bool can_run = entry.record.number != 0 && entry.record.number != current &&
-                         entry.record.state != GenerationState::kRefused;
+    // One that ran and once did not start may start another time, if somebody wants it.
+    const bool refused = entry.record.state == GenerationState::kRefused && !(to && entry.ran);
+    const bool can_run = entry.record.number != 0 && entry.record.number != current && !refused;
     if (wanted && can_run) found = &entry;
   }
   if (found) return Target{found->record.number, found->record.hash12, found->library};

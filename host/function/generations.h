@@ -78,6 +78,7 @@ class Generations {
   struct Entry {
     GenerationRecord record;
     std::shared_ptr<const Library> library;
+    bool ran = false;
     bool rolled_back = false;
   };
 

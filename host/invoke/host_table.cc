@@ -38,7 +38,8 @@ bool IsMap(const Generation& generation, uint32_t id) {
   return false;
 }
 
-// A library may have kept the context; what it asks through it then belongs to no event.
+// A library may have kept the context. Within the life of its instance that is seen, until the slot
+// has its turn again; what is asked through it then belongs to no event.
 bool IsOver(const mr_context* context) { return context->calls == nullptr; }
 
 void Log(mr_context* context, uint32_t level, mr_slice text) {
@@ -108,9 +109,10 @@ int32_t Scan(mr_context* context, uint32_t state, mr_slice key, mr_slice after, 
   return Note(context, context->calls->Scan(context->event, call, count));
 }
 
-int64_t NowMs(mr_context* context) { return context->given->timestamp_ms; }
+int64_t NowMs(mr_context* context) { return IsOver(context) ? 0 : context->given->timestamp_ms; }
 
 uint64_t Random(mr_context* context) {
+  if (IsOver(context)) return 0;
   if (!context->random) {
     const mr_event& event = *context->given;
     context->random.emplace(context->generation->function, FromAbi(event.source).view(),

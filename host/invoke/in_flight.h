@@ -10,8 +10,8 @@
 namespace millrace::invoke {
 
 // What the handler of one instance works on at the moment. The thread that calls the handler writes
-// it; any thread reads it. Meant for a call that lasts: of one that ends while it is read, parts may
-// be the next one's.
+// it; any thread reads it. Meant for a call that lasts: of one that ends while it is read, parts
+// may be the next one's.
 class alignas(64) InFlight {
  public:
   struct Call {

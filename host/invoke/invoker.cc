@@ -36,6 +36,8 @@ struct Invoker::Context : mr_context {};
 
 namespace {
 
+constexpr size_t kThrownBytesMax = 4096;  // as of a reason that a handler gives
+
 // Nothing may be thrown over the line. A library that does so all the same fails its event and not
 // the host: what it has thrown, or nothing.
 template <class Body>
@@ -44,7 +46,7 @@ std::optional<std::string> Fence(Body body) {
     body();
     return std::nullopt;
   } catch (const std::exception& error) {
-    return std::string("threw ") + error.what();
+    return "threw " + std::string(error.what()).substr(0, kThrownBytesMax);
   } catch (...) {
     return "threw something that is not a std::exception";
   }
@@ -80,7 +82,7 @@ bool Invoker::takes_batches() const {
 
 void Invoker::Prepare(std::span<const EventInput> events, HandlerCalls* calls) {
   if (events.size() > contexts_.capacity()) {
-    // A library that keeps a context longer than it may finds one that is over, not freed memory.
+    // A library that keeps a context longer than its call finds one that is over, not freed memory.
     former_contexts_.push_back(std::exchange(contexts_, {}));
     contexts_.reserve(2 * events.size());
   }

@@ -19,7 +19,7 @@ namespace millrace::invoke {
 struct EventInput {
   Slice topic;
   uint32_t topic_index = 0;  // for InFlight
-  int32_t partition = -1;  // -1: none
+  int32_t partition = -1;    // -1: none
   uint32_t attempt = 1;
   const RecordView* record = nullptr;
   std::span<const HeaderView> headers;

@@ -75,8 +75,8 @@ Status Lane::Swap(std::shared_ptr<const Generation> generation) {
     return Fatal(
         "the library declares other states, versions of them or outputs than the one it replaces");
   }
-  auto invoker = invoke::Invoker::Start(std::move(generation), shared_->ports.clock,
-                                        shared_->ports.in_flight);
+  auto invoker =
+      invoke::Invoker::Start(std::move(generation), shared_->ports.clock, shared_->ports.in_flight);
   if (!invoker) return invoker.error();
   shared_->invoker = *std::move(invoker);
   return {};

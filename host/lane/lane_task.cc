@@ -59,8 +59,9 @@ bool LaneTask::Step(SteadyTime now) {
     case TaskPhase::kDraining: {
       if (own_) FlushAll(now);
       const bool busy = own_ && Commit(now);
-      if (!own_ || (own_->chain.idle() && own_->publishing.empty())) {
-        released_clean_ = own_ != nullptr;
+      // What an output topic refuses is never published by us.
+      if (!own_ || (own_->chain.idle() && (own_->publishing.empty() || own_->refused))) {
+        released_clean_ = own_ && own_->publishing.empty();
         EndOwnership();
         phase_ = TaskPhase::kReleased;
         return true;

@@ -114,7 +114,7 @@ class Generations(StackTest):
         hashes = {g["number"]: g["hash"] for g in host.function("shown")["generations"]}
         for line, number, state, reason in zip(
                 lines[1:], ("1", "-", "2", "3"), ("retired", "refused", "refused", "running"),
-                ("", "shown.so", "no instance today", "")):
+                ("", "shown.so", "no instance today", ""), strict=True):
             cells = line.split()
             known = hashes[None if number == "-" else int(number)] or "-"
             self.assertEqual(cells[:3], [number, known, state])

@@ -98,6 +98,38 @@ TEST_F(GenerationsTest, OneThatWasRolledBackIsNotGoneBackToUnlessItRanAgain) {
   EXPECT_EQ(generations.Former(4, std::nullopt)->number, 2);
 }
 
+TEST_F(GenerationsTest, GoingForwardAgainLeavesTheWayBackOpen) {
+  Run(1);
+  Run(2);
+  generations.RollBack(2, 1, "by hand", SwapResult::kRolledBack, ++now);
+  generations.Observe(1, {1}, ++now);
+  generations.RollBack(1, 2, "by hand", SwapResult::kRolledBack, ++now);
+  generations.Observe(2, {2}, ++now);
+  EXPECT_EQ(generations.Former(2, std::nullopt)->number, 1);
+}
+
+TEST_F(GenerationsTest, WhatWasGonePastIsNotGoneBackTo) {
+  Run(1);
+  Run(2);
+  Run(3);
+  generations.RollBack(3, 1, "by hand", SwapResult::kRolledBack, ++now);
+  generations.Observe(1, {1}, ++now);
+  Run(4);
+  EXPECT_EQ(generations.Former(4, std::nullopt)->number, 1);
+}
+
+TEST_F(GenerationsTest, OneThatRanAndThenDidNotStartMayBeAskedForAgain) {
+  Run(1);
+  Run(2);
+  generations.RollBack(2, 1, "errors", SwapResult::kRolledBackForErrors, ++now);
+  generations.RefuseAdmitted(1, "no connection today", ++now);
+  generations.Observe(2, {2}, ++now);
+  EXPECT_THAT(States(), ElementsAre("1 refused", "2 running"));
+  EXPECT_EQ(Swaps(SwapResult::kSwapped), 1U) << "2 was there before";
+  EXPECT_FALSE(generations.Former(2, std::nullopt));
+  EXPECT_EQ(generations.Former(2, 1)->number, 1);
+}
+
 TEST_F(GenerationsTest, RollbackToNowhereSaysWhy) {
   Run(1);
   EXPECT_THAT(generations.Former(1, std::nullopt).error().message, HasSubstr("nothing to go back"));

@@ -239,6 +239,7 @@ TEST_F(InvokerTest, AContextThatIsOverOrNotItsTurnReachesNoEvent) {
       statuses.push_back(other.status);
       other.Emit(7, "k", "v");
       statuses.push_back(other.status);
+      EXPECT_EQ(other.Random(), 0U);
       other.Because("somebody else");
       other.Log(1, "late");
     }
