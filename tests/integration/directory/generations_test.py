@@ -141,6 +141,23 @@ class Generations(StackTest):
         self.wait_values("start.out", ["1:1", "2:2"])
         self.assertEqual(self.group_generation("start"), group_generation)
 
+    def test_a_rebalance_while_new_lanes_do_not_start(self) -> None:
+        host = self.running("joins", PARTITIONS)
+        host.put_library(marked("no_slow_start"), "joins")
+        wait_until(lambda: (2, "admitted") in self.history(host, "joins"), "lanes are made anew")
+        other = self.started()
+        other.put_library(marked("one"), "joins")
+        other.put_yaml({"joins": kafka_function("joins.in", outputs={"out": "joins.out"})}, "joins")
+        wait_until(lambda: len(self.members("joins")) == 2, "the other joins")
+        self.assertNotIn((2, "refused"), self.history(host, "joins"), "the start has ended before")
+        wait_until(lambda: (2, "refused") in self.history(host, "joins"), "it is refused")
+        for one in (host, other):
+            wait_until(lambda h=one: [t["state"] for t in h.function("joins")["tasks"]] ==
+                       ["running"] * (PARTITIONS // 2), "each has its half")
+        for partition in range(PARTITIONS):
+            self.send("joins.in", "x", partition=partition, key=b"%d" % partition)
+        self.wait_values("joins.out", ["1:1"] * PARTITIONS)
+
     def test_a_generation_that_fails_too_often_is_rolled_back_by_itself(self) -> None:
         host = self.running("fails")
         self.send("fails.in", "a", "b")

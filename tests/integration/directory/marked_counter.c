@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Counts the events of each key and emits "MARK:count", so that an output tells which build of the
  * library made it. With EXTRA, one more state that counts as well; with MORE, one more output; with
- * OUTCOME, that is what becomes of every event; with NO_START, no instance starts; STATE_VERSIONS
- * are what its note says that it writes and reads. */
+ * OUTCOME, that is what becomes of every event; with NO_START, no instance starts, after as many
+ * milliseconds; STATE_VERSIONS are what its note says that it writes and reads. */
+#define _POSIX_C_SOURCE 200809L
 #include <millrace/abi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #ifdef EXTRA
 #define EXTRA_NOTE "use value extra\n"
@@ -50,6 +52,8 @@ static void Close(void* library) { (void)library; }
 static int32_t Start(void* library, mr_setup* setup, void** instance) {
   *instance = library;
 #ifdef NO_START
+  const struct timespec wait = {NO_START / 1000, NO_START % 1000 * 1000000};
+  nanosleep(&wait, NULL);
   const mr_slice reason = {"no instance today", 17};
   ((const mr_host*)library)->refuse(setup, reason);
   return MR_UNAVAILABLE;
