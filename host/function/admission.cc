@@ -4,10 +4,17 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 namespace millrace::function {
+namespace {
+
+constexpr Millis kDelayMin{200};
+constexpr Millis kDelayMax{60'000};
+
+}  // namespace
 
 Result<std::unique_ptr<Admission>> Admission::Open(AdmissionSettings settings) {
   UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
@@ -21,22 +28,39 @@ Result<std::unique_ptr<Admission>> Admission::Open(AdmissionSettings settings) {
 std::optional<Result<AdmittedLibrary>> Admission::Take(const std::string& path, SteadyTime now) {
   auto found = probes_.find(path);
   if (found == probes_.end()) {
+    const auto delay = delays_.find(path);
+    if (delay != delays_.end() && now < delay->second.until) return delay->second.why;
     if (probes_.size() == kProbesMax) return std::nullopt;
     auto begun = Begin(path);
-    if (!begun) return begun.error();
-    if (!begun->probe) return Load(*begun);
+    if (!begun) return Outcome(path, begun.error(), now);
+    if (!begun->probe) return Outcome(path, Load(*begun), now);
     found = probes_.emplace(path, *std::move(begun)).first;
   }
   const auto outcome = found->second.probe->Poll(now);
   if (!outcome) return std::nullopt;
   const Probing probed = std::move(found->second);
   probes_.erase(found);
-  if (!*outcome) return outcome->error();
-  return Load(probed);
+  if (!*outcome) return Outcome(path, outcome->error(), now);
+  return Outcome(path, Load(probed), now);
+}
+
+Result<AdmittedLibrary> Admission::Outcome(const std::string& path, Result<AdmittedLibrary> outcome,
+                                           SteadyTime now) {
+  if (outcome || outcome.error().error_class != ErrorClass::kRetriable) {
+    delays_.erase(path);
+    return outcome;
+  }
+  Delay& delay = delays_[path];
+  delay.why = outcome.error();
+  delay.wait = std::clamp(delay.wait * 2, kDelayMin, kDelayMax);
+  delay.until = now + delay.wait;
+  return outcome;
 }
 
 void Admission::KeepOnly(const std::set<std::string>& paths) {
-  std::erase_if(probes_, [&paths](const auto& probed) { return !paths.contains(probed.first); });
+  const auto gone = [&paths](const auto& entry) { return !paths.contains(entry.first); };
+  std::erase_if(probes_, gone);
+  std::erase_if(delays_, gone);
 }
 
 Result<Admission::Probing> Admission::Begin(const std::string& path) {

@@ -51,7 +51,10 @@ class Admission {
   std::optional<Result<AdmittedLibrary>> Take(const std::string& path, SteadyTime now);
 
   // The file is another now: the probe of what it was, if one runs, is ended.
-  void Forget(const std::string& path) { probes_.erase(path); }
+  void Forget(const std::string& path) {
+    probes_.erase(path);
+    delays_.erase(path);
+  }
 
   // No other files are wanted any more: their probes are ended.
   void KeepOnly(const std::set<std::string>& paths);
@@ -71,6 +74,15 @@ class Admission {
   Admission(AdmissionSettings settings, UniqueFd epoll)
       : settings_(std::move(settings)), cache_(settings_.cache_dir), epoll_(std::move(epoll)) {}
   Result<Probing> Begin(const std::string& path);
+  // What may succeed later is not tried again at once.
+  struct Delay {
+    Error why;
+    Millis wait{0};
+    SteadyTime until{};
+  };
+
+  Result<AdmittedLibrary> Outcome(const std::string& path, Result<AdmittedLibrary> outcome,
+                                  SteadyTime now);
   std::optional<std::string> TooMany(const CheckedCopy& checked) const;
   Result<AdmittedLibrary> Load(const Probing& probed);
 
@@ -78,6 +90,7 @@ class Admission {
   LibraryCache cache_;
   UniqueFd epoll_;
   std::map<std::string, Probing> probes_;  // that run, by path
+  std::map<std::string, Delay> delays_;    // by path
   std::set<std::string> loaded_;           // hashes
 };
 

@@ -64,7 +64,10 @@ void Catalog::LibraryDelayed(const std::string& file, std::string reason) {
   library.probed = false;
 }
 
+// What has delayed it is told until there is an outcome, not in turns with its probe.
 void Catalog::LibraryProbed(const std::string& file) {
+  const LibraryFile& library = libraries_[file];
+  if (!library.delay.empty() && !library.probed) return;
   LibraryDelayed(file, "library " + file + " is being probed");
   libraries_[file].probed = true;
 }
@@ -182,12 +185,19 @@ void Catalog::ReconcileFiles(std::map<std::string, std::string>* problems,
     if (yaml.problem) (*problems)[file] = *yaml.problem;
   for (const auto& [file, library] : libraries_) {
     const bool counts = mode_ == CatalogMode::kDev && !wanted.contains(file) && !library.suggested;
-    if (counts && library.read && !*library.read) (*problems)[file] = library.read->error().message;
+    if (!counts) continue;
+    if (!library.read && !library.delay.empty()) (*problems)[file] = library.delay;
+    if (library.read && !*library.read) (*problems)[file] = library.read->error().message;
   }
   for (const auto& [file, reason] : *problems) {
     const auto told = problems_.find(file);
-    if (told == problems_.end() || told->second != reason)
-      events->push_back({CatalogEvent::Kind::kRefused, "", file, reason, {}, {}});
+    if (told != problems_.end() && told->second == reason) continue;
+    const auto library = libraries_.find(file);
+    const bool delayed = library != libraries_.end() && !library->second.read;
+    const auto kind = !delayed                 ? CatalogEvent::Kind::kRefused
+                      : library->second.probed ? CatalogEvent::Kind::kProbed
+                                               : CatalogEvent::Kind::kWaiting;
+    events->push_back({kind, "", file, reason, {}, {}});
   }
 }
 

@@ -44,8 +44,9 @@ class FunctionDirectory {
   // time all the same: it keeps the deadline.
   int fd() const { return epoll_.get(); }
 
-  // Takes in what changed and tells what is to be done. Functions with YAML whose files are
-  // complete when the host starts are all in the first call, if only as being probed.
+  // Takes in what changed and tells what is to be done. Functions whose files are complete when the
+  // host starts, and in dev libraries without YAML, are all in the first call, if only as being
+  // probed.
   std::vector<CatalogEvent> Poll();
 
   bool probing() const { return admission_->probing(); }  // a library, at the moment

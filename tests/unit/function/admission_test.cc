@@ -63,6 +63,21 @@ TEST_F(Admitting, WhatItsBytesTellAgainstItNeedsNoProbe) {
   EXPECT_FALSE(*refused);
 }
 
+TEST_F(Admitting, WhatMaySucceedLaterIsTriedAgainLater) {
+  const auto admission = Admission::Open({.cache_dir = directory_ / "cache",
+                                          .probe = ProbeSettings{.command = {"/nowhere/probe"}}})
+                             .value();
+  const std::string path = Put("good");
+  const SteadyTime now = std::chrono::steady_clock::now();
+  const auto first = admission->Take(path, now);
+  ASSERT_TRUE(first && !*first);
+  EXPECT_EQ(first->error().error_class, ErrorClass::kRetriable);
+  std::filesystem::remove(path);
+  EXPECT_EQ(admission->Take(path, now + Millis(199))->error(), first->error()) << "not looked at";
+  EXPECT_EQ(admission->Take(path, now + Millis(200))->error().error_class, ErrorClass::kFatal);
+  EXPECT_EQ(admission->Take(path, now + Millis(201))->error().error_class, ErrorClass::kFatal);
+}
+
 TEST_F(Admitting, OneContentTooManyIsRefusedAndThoseThatAreLoadedAreNot) {
   const auto admission =
       Admission::Open({.cache_dir = directory_ / "cache", .loaded_max = 1}).value();

@@ -130,6 +130,31 @@ TEST_F(CatalogTest, ALibraryThatIsProbedIsToldOfForAFunctionThatDoesNotRun) {
   EXPECT_EQ(catalog_.Problem("f"), "f.so: crashes") << "until the outcome";
 }
 
+TEST_F(CatalogTest, WhatDelaysALibraryIsNotToldInTurnsWithItsProbe) {
+  catalog_.YamlRead("f.yaml", Functions{Spec("f", "f.so")});
+  catalog_.LibraryChanged("f.so");
+  catalog_.LibraryProbed("f.so");
+  EXPECT_EQ(Reconcile(), "probed f: library f.so is being probed");
+  catalog_.LibraryDelayed("f.so", "f.so: cannot be probed");
+  EXPECT_EQ(Reconcile(), "waiting f: f.so: cannot be probed");
+  catalog_.LibraryProbed("f.so");
+  EXPECT_EQ(Reconcile(), "");
+  catalog_.LibraryDelayed("f.so", "f.so: cannot be probed");
+  EXPECT_EQ(Reconcile(), "");
+  catalog_.LibraryRead("f.so", Good("h1"));
+  EXPECT_EQ(Reconcile(), "started f h1");
+}
+
+TEST_F(CatalogTest, InDevALibraryThatIsProbedIsToldOf) {
+  Catalog dev(CatalogMode::kDev, "/functions");
+  dev.LibraryChanged("f.so");
+  dev.LibraryProbed("f.so");
+  EXPECT_EQ(Text(dev.Reconcile()), "probed f.so: library f.so is being probed");
+  EXPECT_EQ(dev.Problem("f.so"), "library f.so is being probed");
+  dev.LibraryRead("f.so", Fatal("f.so: crashes"));
+  EXPECT_EQ(Text(dev.Reconcile()), "refused f.so: f.so: crashes");
+}
+
 TEST_F(CatalogTest, ASignatureLetsItsLibraryBeReadAgain) {
   Start();
   EXPECT_THAT(catalog_.LibrariesToRead(), ::testing::IsEmpty());
