@@ -39,9 +39,7 @@ class Admitting : public ::testing::Test {
 
 TEST_F(Admitting, AGoodLibraryIsLoadedAfterItsProbe) {
   const auto admission = Open(OwnerCheck::kRefuse);
-  const std::string path = Put("good");
-  EXPECT_FALSE(admission->Take(path, std::chrono::steady_clock::now())) << "its probe runs";
-  const auto admitted = ToTheEnd(admission.get(), path);
+  const auto admitted = ToTheEnd(admission.get(), Put("good"));
   ASSERT_TRUE(admitted) << admitted.error().message;
   EXPECT_EQ(admitted->library->note().name, "tester");
   EXPECT_EQ(admitted->warning, "");
