@@ -84,15 +84,18 @@ bool IsCopyName(std::string_view name) {
 
 }  // namespace
 
+bool MayPass(int code) {
+  return code == EMFILE || code == ENFILE || code == ENOMEM || code == EIO || code == ESTALE ||
+         code == EINTR;
+}
+
 Result<LibraryBytes> ReadLibrary(const std::string& path) {
   // O_NONBLOCK: a FIFO under this name must not hold us until somebody writes to it.
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd) {
     const int code = errno;
-    const bool may_pass = code == EMFILE || code == ENFILE || code == ENOMEM || code == EIO ||
-                          code == ESTALE || code == EINTR;
     std::string why = SystemText(path + ": cannot be opened", code);
-    return may_pass ? Retriable(std::move(why)) : Fatal(std::move(why));
+    return MayPass(code) ? Retriable(std::move(why)) : Fatal(std::move(why));
   }
   struct stat before {};
   if (::fstat(fd.get(), &before) != 0) return Retriable(SystemText(path + ": fstat", errno));

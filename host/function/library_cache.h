@@ -31,6 +31,9 @@ struct LibraryBytes {
 // file, not readable, over kLibraryBytesMax. Blocks on the disk; any thread.
 Result<LibraryBytes> ReadLibrary(const std::string& path);
 
+// Whether a file that could not be opened or read with this errno may be readable later.
+bool MayPass(int code);
+
 inline constexpr int64_t kLibraryBytesMax = int64_t{256} << 20;
 
 // Private copies of libraries, named by their hash, in a directory of our own. Only these are

@@ -44,10 +44,6 @@ std::optional<std::string> KeyBytes(std::string_view key) {
 // Absent: there is none.
 std::optional<Result<std::string>> ReadSignature(const std::string& path) {
   const auto failed = [&path](const std::string& why) { return Fatal(path + ": " + why); };
-  const auto passes = [](int code) {
-    return code == EMFILE || code == ENFILE || code == ENOMEM || code == EIO || code == ESTALE ||
-           code == EINTR;
-  };
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd && errno == ENOENT) return std::nullopt;
   std::array<char, kFileBytesMax> bytes{};
@@ -56,7 +52,7 @@ std::optional<Result<std::string>> ReadSignature(const std::string& path) {
     const int code = errno;
     // NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's is safe
     const std::string why = std::string("cannot be read: ") + std::strerror(code);
-    if (passes(code)) return Retriable(path + ": " + why);
+    if (MayPass(code)) return Retriable(path + ": " + why);
     return failed(why);
   }
   std::string text(bytes.data(), static_cast<size_t>(got));
