@@ -145,7 +145,7 @@ class FunctionRunner final : public membership::LaneControl {
   void RestoreFormer(const std::string& reason);
   void RemakeLanes();
   void StepLanes();
-  bool Stops(const LaneReport& report);
+  void OnStopped(const LaneReport& report);
   void StepSwapWatch();
   void ObserveGenerations();
   int64_t NowMs() const;

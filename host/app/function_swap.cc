@@ -271,16 +271,14 @@ void FunctionRunner::StepLanes() {
     services_.log->Error("function " + spec_.name + ": a lane is made anew: " + refusal->reason);
     return SwapLanes(generation_, SwapKind::kAnew);
   }
-  // By value: what follows may end the lanes and their reports.
-  const std::vector<LaneReport> reports = lane_reports_;
-  for (const LaneReport& report : reports) {
-    if (Stops(report)) return;
-  }
+  const auto stopped =
+      std::find_if(lane_reports_.begin(), lane_reports_.end(),
+                   [](const LaneReport& report) { return report.failure || report.stop_reason; });
+  if (stopped != lane_reports_.end()) OnStopped(LaneReport(*stopped));
 }
 
-// Deals with a lane that cannot go on; true if there is one.
-bool FunctionRunner::Stops(const LaneReport& report) {
-  if (!report.failure && !report.stop_reason) return false;
+// A lane cannot go on. The report is no lane's own: what happens here may end them all.
+void FunctionRunner::OnStopped(const LaneReport& report) {
   const std::string reason = report.failure ? *report.failure : report.stop_reason->text;
   const bool refused =
       report.failure || report.stop_reason->kind == lane::StopReason::Kind::kRefused;
@@ -289,23 +287,14 @@ bool FunctionRunner::Stops(const LaneReport& report) {
     // Another one is wanted by now, which may do better.
     services_.log->Warn("function " + spec_.name + ": a lane is made anew with generation " +
                         std::to_string(generation_->number) + "; before it, " + reason);
-    if (report.failure) {
-      RemakeLanes();
-    } else {
-      SwapLanes(generation_, SwapKind::kAnew);
-    }
-    return true;
+    return report.failure ? RemakeLanes() : SwapLanes(generation_, SwapKind::kAnew);
   }
-  if (refused && former_ && !proven_) {
-    RestoreFormer(reason);
-    return true;
-  }
-  if (swap_watch_ && GoBackForErrors(reason, SwapKind::kAnew)) return true;
+  if (refused && former_ && !proven_) return RestoreFormer(reason);
+  if (swap_watch_ && GoBackForErrors(reason, SwapKind::kAnew)) return;
   state_ = refused ? RunState::kRefused : RunState::kStopped;
   reason_ = reason;
   services_.log->Error("function " + spec_.name + (refused ? " refused: " : " stops: ") + reason_);
   LeaveGroup();
-  return true;
 }
 
 void FunctionRunner::StepSwapWatch() {
