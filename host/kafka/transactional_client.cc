@@ -10,8 +10,8 @@ namespace {
 constexpr Millis kRetryPause{20};  // some retriable errors come back at once
 // What bounds the one blocking call that takes no time-out while its request is queued.
 constexpr int kSocketTimeoutMsMax = 5'000;
-// The broker refuses to begin a transaction while it still ends the one before, which takes it a
-// few milliseconds. The library's own 100 ms are as long as a whole commit interval.
+// The broker refuses to begin a transaction while it still ends the one before. The library's own
+// 100 ms are as long as a whole commit interval.
 constexpr const char* kRetryBackoffMs = "20";
 constexpr const char* kMetadataRefreshMs = "5000";
 constexpr const char* kUnknownTopicMs = "5000";  // then a missing topic refuses its outputs
