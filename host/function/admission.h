@@ -10,12 +10,12 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "function/library.h"
 #include "function/library_cache.h"
 #include "function/probe.h"
 #include "function/signature.h"
 #include "function/trust.h"
-#include "function/unique_fd.h"
 
 namespace millrace::function {
 

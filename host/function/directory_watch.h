@@ -10,8 +10,8 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "function/file_identity.h"
-#include "function/unique_fd.h"
 
 namespace millrace::function {
 

@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "function/admission.h"
 #include "function/catalog.h"
 #include "function/directory_watch.h"
 #include "function/library.h"
-#include "function/unique_fd.h"
 
 namespace millrace::function {
 

@@ -11,7 +11,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "function/unique_fd.h"
+#include "base/unique_fd.h"
 
 namespace millrace::function {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "function/unique_fd.h"
+#include "base/unique_fd.h"
 
 namespace millrace::function {
 

@@ -10,9 +10,9 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "base/unique_fd.h"
 #include "function/library.h"
 #include "function/library_object.h"
-#include "function/unique_fd.h"
 
 namespace millrace::function {
 namespace {

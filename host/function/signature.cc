@@ -13,7 +13,7 @@
 #include <optional>
 #include <string_view>
 
-#include "function/unique_fd.h"
+#include "base/unique_fd.h"
 
 namespace millrace::function {
 namespace {

@@ -4,8 +4,8 @@
 #include <gmock/gmock.h>
 #include <sys/file.h>
 
+#include "base/unique_fd.h"
 #include "function/library.h"
-#include "function/unique_fd.h"
 #include "unit/function/files.h"
 
 namespace millrace::function {

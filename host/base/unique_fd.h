@@ -5,7 +5,7 @@
 
 #include <utility>
 
-namespace millrace::function {
+namespace millrace {
 
 // Owns one file descriptor and closes it.
 class UniqueFd {
@@ -28,4 +28,4 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-}  // namespace millrace::function
+}  // namespace millrace
