@@ -23,6 +23,8 @@ THIRD_PARTY = {
     "hiredis/": {"redis"},
     "boost/beast": {"http"},
     "yaml-cpp/": {"config"},
+    "seccomp.h": {"process"},
+    "linux/landlock.h": {"process"},
     "dlfcn.h": {"function"},
     "CLI/": {"cli"},
     "prometheus/": {"observe"},

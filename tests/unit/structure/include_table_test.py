@@ -50,7 +50,7 @@ class IncludeTableTest(unittest.TestCase):
     def test_KeepsThirdPartyHeadersInTheirLayers(self):
         for layer, header in (("redis", "librdkafka/rdkafka.h"), ("kafka", "hiredis/hiredis.h"),
                               ("redis", "boost/beast/http.hpp"), ("state", "yaml-cpp/yaml.h"),
-                              ("state", "dlfcn.h"), ("base", "CLI/CLI.hpp"),
+                              ("state", "dlfcn.h"), ("cli", "seccomp.h"), ("base", "CLI/CLI.hpp"),
                               ("base", "prometheus/registry.h"), ("base", "spdlog/spdlog.h"),
                               ("base", "openssl/ssl.h"), ("cli", "nlohmann/json.hpp")):
             with self.subTest(header=header):
