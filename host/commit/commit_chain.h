@@ -30,6 +30,7 @@ struct Unit {
   Arena bytes;                         // of the writes
   std::string redo;                    // packed writes that are made later; empty: none
   std::vector<uint64_t> redo_trimmed;  // entries of it that this unit makes superfluous
+  std::vector<AsideEntry> aside;       // records that it puts aside
   Ticket ticket;
   uint64_t events = 0;
   uint64_t effects = 0;  // cells that its events changed
@@ -111,7 +112,8 @@ class CommitChain {
                           .trimmed = trimmed_,
                           .seen = unit.seen,
                           .redo = unit.redo,
-                          .redo_trimmed = unit.redo_trimmed});
+                          .redo_trimmed = unit.redo_trimmed,
+                          .aside = unit.aside});
       trimmed_.clear();
       unit.sent = true;
       ++sent_;
@@ -187,6 +189,7 @@ class CommitChain {
     unit->bytes.Clear();
     unit->redo.clear();
     unit->redo_trimmed.clear();
+    unit->aside.clear();
     unit->ticket = {};
     unit->publication.reset();
     unit->events = 0;

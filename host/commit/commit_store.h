@@ -11,8 +11,11 @@
 
 #include "base/result.h"
 #include "base/slice.h"
+#include "commit/aside.h"
 #include "commit/outbox.h"
 #include "commit/redo.h"
+#include "model/aside.h"
+#include "model/crash.h"
 #include "model/state_versions.h"
 #include "model/task.h"
 
@@ -28,6 +31,8 @@ struct AcquireRequest {
   std::string group;  // consumer group; another group's state is refused
   int partition_count = 0;      // of every input topic; a changed count is refused
   StateVersions versions = {};  // of the library; state that it cannot read is refused
+  // A death to be charged to its event in the same step (CountCrash). May be told again.
+  std::optional<CrashMark> crash = {};
 };
 
 // What an acquire found, read and replaced in one atomic step.
@@ -41,6 +46,9 @@ struct Acquired {
   std::vector<Publication> outbox = {};  // by seq
   std::vector<RedoEntry> redo = {};      // by seq; commit/redo.h says what it means for the cells
   std::vector<SeenOutput> seen = {};     // by topic and source
+  std::vector<TopicCrash> crashes = {};  // by topic, with what this acquire has counted
+  std::vector<AsideName> aside = {};     // in order; none if there are more than kAsideListedMax
+  uint64_t aside_count = 0;              // all of them
 };
 
 struct AcquireReply {
@@ -73,6 +81,7 @@ struct CommitRequest {
   std::span<const SeenOutput> seen = {};        // what the unit's events were, where that is kept
   std::string_view redo = {};                   // the unit's entry; empty: none
   std::span<const uint64_t> redo_trimmed = {};  // entries whose writes are all in the cells now
+  std::span<const AsideEntry> aside = {};       // records that the unit passes over
 };
 
 enum class CommitResult {

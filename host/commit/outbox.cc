@@ -9,12 +9,6 @@ namespace {
 constexpr uint8_t kFormat = 2;
 constexpr size_t kNumbersOfRecord = 9;
 
-// The difference as an unsigned number that is small when the difference is.
-uint64_t Zigzag(int64_t to, int64_t from) {
-  const uint64_t difference = static_cast<uint64_t>(to) - static_cast<uint64_t>(from);
-  return (difference << 1) ^ (0 - (difference >> 63));
-}
-
 size_t RoomFor(const OutboxRecord& record) {
   size_t room = kNumbersOfRecord * kNumberBytesMax + record.key.size() + record.value.size();
   for (const HeaderView& header : record.headers) {
@@ -31,9 +25,9 @@ void OutboxWriter::Add(const OutboxRecord& record) {
   Packer packer(records_.data() + used_);
   packer.Number(record.topic);
   packer.Number(static_cast<uint32_t>(record.partition));
-  packer.Number(Zigzag(record.timestamp_ms, timestamp_ms_));
+  packer.Difference(record.timestamp_ms, timestamp_ms_);
   packer.Number(record.source);
-  packer.Number(Zigzag(record.offset, offset_));
+  packer.Difference(record.offset, offset_);
   packer.Number(record.index);
   packer.Bytes(record.key);
   packer.Bytes(record.value);
@@ -103,9 +97,9 @@ const OutboxRecord* OutboxReader::Next() {
   ++read_;
   record_.topic = in_.UpTo<uint32_t>(UINT32_MAX);
   record_.partition = in_.UpTo<int32_t>(INT32_MAX);
-  record_.timestamp_ms = ReadSum(record_.timestamp_ms);
+  record_.timestamp_ms = in_.Sum(record_.timestamp_ms);
   record_.source = in_.UpTo<uint32_t>(UINT32_MAX);
-  record_.offset = ReadSum(record_.offset);
+  record_.offset = in_.Sum(record_.offset);
   record_.index = in_.UpTo<uint32_t>(UINT32_MAX);
   record_.key = in_.Bytes();
   record_.value = in_.Bytes();
@@ -123,13 +117,6 @@ Slice OutboxReader::Id() {
   return FormatOutputId(
       {.source = Slice(sources_[record_.source]), .offset = record_.offset, .index = record_.index},
       &id_);
-}
-
-// Wraps around, as what wrote it did.
-int64_t OutboxReader::ReadSum(int64_t before) {
-  const uint64_t zigzag = in_.Number();
-  const uint64_t difference = (zigzag >> 1) ^ (0 - (zigzag & 1));
-  return static_cast<int64_t>(static_cast<uint64_t>(before) + difference);
 }
 
 std::optional<Publication> Unpack(uint64_t seq, std::string packed) {

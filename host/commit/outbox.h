@@ -86,8 +86,6 @@ class OutboxReader {
   Slice Id();
 
  private:
-  int64_t ReadSum(int64_t before);
-
   Unpacker in_;
   Offsets applied_;
   std::vector<std::string> topics_;

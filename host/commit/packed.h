@@ -13,7 +13,8 @@
 namespace millrace::commit {
 
 // What packed entries are made of: numbers are unsigned LEB128 (as DWARF and protobuf have them),
-// `text` is a size and its bytes, `bytes` a size + 1 (0: null) and its bytes.
+// `text` is a size and its bytes, `bytes` a size + 1 (0: null) and its bytes; ±, the zigzag form of
+// a difference, which wraps around.
 inline constexpr size_t kNumberBytesMax = 10;  // of a 64-bit number
 
 // Writes where there is room enough, which the caller has seen to.
@@ -25,6 +26,10 @@ class Packer {
   void Number(uint64_t number) {
     for (; number >= kMore; number >>= kBits) *at_++ = static_cast<char>(number | kMore);
     *at_++ = static_cast<char>(number);
+  }
+  void Difference(int64_t to, int64_t from) {
+    const uint64_t difference = static_cast<uint64_t>(to) - static_cast<uint64_t>(from);
+    Number((difference << 1) ^ (0 - (difference >> 63)));
   }
   void Text(std::string_view text) {
     Number(text.size());
@@ -78,6 +83,11 @@ class Unpacker {
     const uint64_t number = Number();
     if (number > max) damaged_ = true;
     return static_cast<Integer>(number);
+  }
+  int64_t Sum(int64_t before) {  // of it and a difference
+    const uint64_t zigzag = Number();
+    const uint64_t difference = (zigzag >> 1) ^ (0 - (zigzag & 1));
+    return static_cast<int64_t>(static_cast<uint64_t>(before) + difference);
   }
   Slice Text() { return Take(Number()); }
   Slice Bytes() {

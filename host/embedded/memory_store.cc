@@ -134,6 +134,12 @@ Result<commit::Acquired> Acquire(const commit::AcquireRequest& request, const st
   for (const auto& [seq, entry] : task->outbox) acquired.outbox.push_back(entry);
   for (const auto& [seq, packed] : task->redo) acquired.redo.push_back({seq, packed});
   for (const auto& [at, seen] : task->seen) acquired.seen.push_back(seen);
+  CountCrash(request.crash, task->applied, &task->crashes);
+  for (const auto& [topic, crash] : task->crashes) acquired.crashes.push_back({topic, crash});
+  acquired.aside_count = task->aside.size();
+  if (task->aside.size() <= commit::kAsideListedMax) {
+    for (const auto& [name, packed] : task->aside) acquired.aside.push_back(name);
+  }
   if (!task->owned) task->versions.oldest = request.versions.written;
   task->versions.newest = request.versions.written;
   task->owned = true;
@@ -173,6 +179,9 @@ void Commit(const commit::CommitRequest& request, std::span<const state::StateDe
   }
   for (const uint64_t seq : request.redo_trimmed) task->redo.erase(seq);
   if (!request.redo.empty()) task->redo.insert_or_assign(request.seq, std::string(request.redo));
+  for (const commit::AsideEntry& entry : request.aside) {
+    task->aside.insert_or_assign(entry.name, entry.packed);
+  }
   for (const TopicOffset& at : request.applied) task->applied[at.topic] = at.offset;
   if (request.published_seq > 0) task->published_seq = request.published_seq;
   for (const SeenOutput& seen : request.seen) {

@@ -76,6 +76,8 @@ class MemoryStore {
     std::map<uint64_t, commit::Publication> outbox;                  // by seq
     std::map<uint64_t, std::string> redo;                            // by seq, packed
     std::map<std::pair<std::string, std::string>, SeenOutput> seen;  // by topic and source
+    std::map<std::string, CrashCount> crashes;                       // by topic
+    std::map<AsideName, std::string> aside;                          // packed
     std::unordered_map<std::string, std::unordered_map<std::string, std::string>> values;
     std::unordered_map<std::string,
                        std::unordered_map<std::string, std::map<std::string, std::string>>>

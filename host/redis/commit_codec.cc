@@ -8,6 +8,7 @@
 #include <optional>
 #include <tuple>
 
+#include "commit/crash_text.h"
 #include "redis/scripts.h"
 
 namespace millrace::redis {
@@ -111,8 +112,10 @@ Error Refusal(const TaskKeys& keys, const commit::AcquireRequest& request, const
     }
     return Fatal(what + WhyUnreadable(request.versions, versions));
   }
-  if (differs == "OUTBOX" || differs == "REDO") {
-    const std::string& key = differs == "REDO" ? keys.redo : keys.outbox;
+  if (differs == "OUTBOX" || differs == "REDO" || differs == "ASIDE") {
+    const std::string& key = differs == "REDO"    ? keys.redo
+                             : differs == "ASIDE" ? keys.aside
+                                                  : keys.outbox;
     return Fatal(what + ": key " + key + " holds a " + stored +
                  " where a hash belongs: somebody else wrote there");
   }
@@ -216,12 +219,56 @@ Status ReadRedo(const TaskKeys& keys, const std::string& what, Reply entries,
   return read;
 }
 
-// The elements of the array at `at` of a reply, when it is one of texts.
-std::optional<Reply> TextsAt(Reply reply, size_t at) {
-  if (at >= reply.size() || reply[at].type != ReplyNode::Type::kArray) return std::nullopt;
-  const size_t count = reply[at].elements;
-  if (count > reply.size() - at - 1) return std::nullopt;
-  return reply.subspan(at + 1, count);
+// One that cannot be read counts nothing.
+void ReadCrashes(Reply crashes, commit::Acquired* acquired) {
+  for (size_t i = 0; i + 1 < crashes.size(); i += 2) {
+    auto crash = commit::CrashOf(crashes[i + 1].text.view());
+    if (!crash) continue;
+    acquired->crashes.push_back(
+        {.topic = std::string(crashes[i].text.view()), .crash = *std::move(crash)});
+  }
+  std::sort(acquired->crashes.begin(), acquired->crashes.end(),
+            [](const TopicCrash& a, const TopicCrash& b) { return a.topic < b.topic; });
+}
+
+// A field that the host does not write is counted and has no name.
+void ReadAside(int64_t count, Reply names, commit::Acquired* acquired) {
+  acquired->aside_count = static_cast<uint64_t>(count);
+  for (const ReplyNode& field : names) {
+    if (auto name = commit::AsideNameOf(field.text.view())) {
+      acquired->aside.push_back(*std::move(name));
+    }
+  }
+  std::sort(acquired->aside.begin(), acquired->aside.end());
+}
+
+// Takes the array at `at` of a reply, and steps behind it; false: there is none of texts.
+bool TakeTexts(Reply reply, size_t* at, Reply* texts) {
+  if (*at >= reply.size() || reply[*at].type != ReplyNode::Type::kArray) return false;
+  const size_t count = reply[*at].elements;
+  if (count > reply.size() - *at - 1) return false;
+  *texts = reply.subspan(*at + 1, count);
+  *at += count + 1;
+  return true;
+}
+
+// What an acquire answers behind "OK".
+struct AcquireParts {
+  Reply task, outbox, redo, crashes;
+  int64_t aside_count = 0;
+  Reply aside;
+};
+
+std::optional<AcquireParts> PartsOf(Reply reply) {
+  AcquireParts parts;
+  size_t at = 2;
+  for (Reply* part : {&parts.task, &parts.outbox, &parts.redo, &parts.crashes}) {
+    if (!TakeTexts(reply, &at, part)) return std::nullopt;
+  }
+  if (at >= reply.size() || reply[at].type != ReplyNode::Type::kInteger) return std::nullopt;
+  parts.aside_count = reply[at++].integer;
+  if (!TakeTexts(reply, &at, &parts.aside)) return std::nullopt;
+  return parts;
 }
 
 bool HasOutputs(const commit::CommitRequest& request) {
@@ -235,6 +282,8 @@ size_t OutboxSteps(const commit::CommitRequest& request) {
 size_t RedoSteps(const commit::CommitRequest& request) {
   return (request.redo_trimmed.empty() ? 0 : 1) + (request.redo.empty() ? 0 : 1);
 }
+
+size_t AsideSteps(const commit::CommitRequest& request) { return request.aside.empty() ? 0 : 1; }
 
 size_t TaskArguments(const commit::CommitRequest& request) {
   return 2 + 2 * request.applied.size() + 2 * request.seen.size() +
@@ -268,12 +317,17 @@ void WriteEntries(CommandWriter& writer, std::span<const uint64_t> trimmed, uint
 
 void EncodeAcquire(std::string_view script, const TaskKeys& keys,
                    const commit::AcquireRequest& request, OutBuffer* out) {
+  static const CrashMark kNone;
+  const CrashMark& crash = request.crash ? *request.crash : kNone;
   CommandWriter writer(out);
-  writer.Begin(14).Arg("EVALSHA").Arg(script).Number(3);
-  writer.Arg(keys.task).Arg(keys.outbox).Arg(keys.redo);
+  writer.Begin(21).Arg("EVALSHA").Arg(script).Number(4);
+  writer.Arg(keys.task).Arg(keys.outbox).Arg(keys.redo).Arg(keys.aside);
   writer.Arg(request.epoch).Arg(request.owner).Arg(request.group);
   writer.Number(request.partition_count).Arg(kFormat).Arg(kFormatWithoutRedo);
   writer.Number(request.versions.written).Number(request.versions.oldest_read);
+  writer.Number(static_cast<uint64_t>(commit::kAsideListedMax));
+  writer.Arg(crash.topic).Number(crash.offset).Arg(crash.hash12).Arg(crash.id);
+  writer.Number(kCrashIdsMax);
 }
 
 Result<commit::Acquired> DecodeAcquire(const TaskKeys& keys, const commit::AcquireRequest& request,
@@ -286,16 +340,19 @@ Result<commit::Acquired> DecodeAcquire(const TaskKeys& keys, const commit::Acqui
   if (verdict != "OK" && reply.size() == 3) {
     return Refusal(keys, request, what, verdict, std::string(reply[2].text.view()));
   }
-  const auto task = TextsAt(reply, 2);
-  const auto outbox = task ? TextsAt(reply, 3 + task->size()) : std::nullopt;
-  const auto redo = outbox ? TextsAt(reply, 4 + task->size() + outbox->size()) : std::nullopt;
-  if (verdict != "OK" || !redo) {
+  const auto parts = PartsOf(reply);
+  if (verdict != "OK" || !parts) {
     return Retriable(what + " could not be acquired: unexpected reply");
   }
   commit::Acquired acquired;
-  if (const Status read = ReadTask(what, *task, &acquired); !read) return read.error();
-  if (const Status read = ReadOutbox(keys, what, *outbox, &acquired); !read) return read.error();
-  if (const Status read = ReadRedo(keys, what, *redo, &acquired); !read) return read.error();
+  const Status task = ReadTask(what, parts->task, &acquired);
+  if (!task) return task.error();
+  const Status outbox = ReadOutbox(keys, what, parts->outbox, &acquired);
+  if (!outbox) return outbox.error();
+  const Status redo = ReadRedo(keys, what, parts->redo, &acquired);
+  if (!redo) return redo.error();
+  ReadCrashes(parts->crashes, &acquired);
+  ReadAside(parts->aside_count, parts->aside, &acquired);
   return acquired;
 }
 
@@ -323,13 +380,14 @@ const WriteOp& CommitEncoder::FirstOf(const Step& step,
 
 // Of the whole command: EVALSHA, name, key count; keys; epoch, seq, n; a count per step; the rest.
 size_t CommitEncoder::CountArguments(const commit::CommitRequest& request) const {
-  const size_t steps = steps_.size() + OutboxSteps(request) + RedoSteps(request);
+  const size_t steps =
+      steps_.size() + OutboxSteps(request) + RedoSteps(request) + AsideSteps(request);
   size_t arguments = 3 + 1 + steps + 3 + TaskArguments(request) + steps;
   for (const Step& step : steps_) {
     arguments += static_cast<size_t>(std::abs(ArgumentCount(FirstOf(step, request), step.count)));
   }
   return arguments + request.trimmed.size() + (HasOutputs(request) ? 2 : 0) +
-         request.redo_trimmed.size() + (request.redo.empty() ? 0 : 2);
+         request.redo_trimmed.size() + (request.redo.empty() ? 0 : 2) + 2 * request.aside.size();
 }
 
 void CommitEncoder::Encode(std::string_view script, const TaskKeys& keys,
@@ -338,10 +396,12 @@ void CommitEncoder::Encode(std::string_view script, const TaskKeys& keys,
   CommandWriter writer(out);
   writer.Begin(CountArguments(request)).Arg("EVALSHA").Arg(script);
   const size_t outbox = OutboxSteps(request), redo = RedoSteps(request);
-  writer.Number(static_cast<int64_t>(1 + steps_.size() + outbox + redo)).Arg(keys.task);
+  const size_t aside = AsideSteps(request);
+  writer.Number(static_cast<int64_t>(1 + steps_.size() + outbox + redo + aside)).Arg(keys.task);
   for (const Step& step : steps_) WriteKey(writer, keys, FirstOf(step, request));
   for (size_t i = 0; i < outbox; ++i) writer.Arg(keys.outbox);
   for (size_t i = 0; i < redo; ++i) writer.Arg(keys.redo);
+  if (aside > 0) writer.Arg(keys.aside);
   writer.Arg(*request.epoch).Number(request.expected_seq);
   WriteTask(writer, request);
   for (const Step& step : steps_) {
@@ -354,6 +414,10 @@ void CommitEncoder::Encode(std::string_view script, const TaskKeys& keys,
   WriteEntries(writer, request.trimmed, request.seq,
                outputs ? std::string_view(request.publication->packed) : std::string_view());
   WriteEntries(writer, request.redo_trimmed, request.seq, request.redo);
+  if (aside > 0) writer.Number(static_cast<int64_t>(2 * request.aside.size()));
+  for (const commit::AsideEntry& entry : request.aside) {
+    writer.Arg(commit::TextOf(entry.name)).Arg(entry.packed);
+  }
 }
 
 bool IsApplied(Reply reply) {

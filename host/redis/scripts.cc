@@ -4,10 +4,14 @@
 namespace millrace::redis {
 namespace {
 
-// KEYS: task, outbox, redo. ARGV: epoch, owner, group, partitions, format, another one to accept,
-// the version of state that the library writes, the oldest one that it reads.
-// Answers {"OK", {former fields and values...}, {seqs and packed entries of the outbox...}, {of the
-// redo...}}, or {what differs, the stored one} and writes nothing.
+// KEYS: task, outbox, redo, what lies aside. ARGV: epoch, owner, group, partitions, format, another
+// one to accept, the version of state that the library writes, the oldest one that it reads, how
+// many names of what lies aside are answered at most; then of a crash its topic (empty: none),
+// offset, hash12 and id, and how many ids are kept. One whose id is kept is not counted again, and
+// what is below `applied`, or is not what stands there, counts nothing. Answers {"OK", {former
+// fields and values...}, {seqs and packed entries of the outbox...}, {of the redo...}, {topics and
+// crashes...}, how much lies aside, {names of it...}}, or {what differs, the stored one} and writes
+// nothing.
 constexpr std::string_view kAcquireText = R"lua(
 local former = redis.call('HGETALL', KEYS[1])
 local task = {}
@@ -26,13 +30,50 @@ local outbox = redis.pcall('HGETALL', KEYS[2])
 if outbox.err then return {'OUTBOX', redis.call('TYPE', KEYS[2]).ok} end
 local redo = redis.pcall('HGETALL', KEYS[3])
 if redo.err then return {'REDO', redis.call('TYPE', KEYS[3]).ok} end
+local aside = redis.pcall('HLEN', KEYS[4])
+if type(aside) == 'table' then return {'ASIDE', redis.call('TYPE', KEYS[4]).ok} end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'owner', ARGV[2], 'group', ARGV[3],
   'partitions', ARGV[4], 'format', ARGV[5],
   'state:oldest', task['state:oldest'] or ARGV[7], 'state:newest', ARGV[7])
-return {'OK', former, outbox, redo}
+
+local function crash_of(text) return text:match('^(%d+) (%d+) (%S+) (%S+)$') end
+local function is_done(topic, offset)
+  local applied = task['applied:' .. topic]
+  if not applied then return false end
+  return #offset < #applied or (#offset == #applied and offset < applied)
+end
+if ARGV[10] ~= '' and not is_done(ARGV[10], ARGV[11]) then
+  local field = 'crash:' .. ARGV[10]
+  local offset, count, hash, ids = crash_of(task[field] or '')
+  if not (',' .. (ids or '') .. ','):find(',' .. ARGV[13] .. ',', 1, true) then
+    if offset ~= ARGV[11] or hash ~= ARGV[12] then count, ids = 0, nil end
+    count = string.format('%d', count + 1)
+    ids = (ids and ids .. ',' or '') .. ARGV[13]
+    if select(2, ids:gsub(',', ',')) >= tonumber(ARGV[14]) then ids = ids:match(',(.*)$') end
+    task[field] = ARGV[11] .. ' ' .. count .. ' ' .. ARGV[12] .. ' ' .. ids
+    redis.call('HSET', KEYS[1], field, task[field])
+  end
+end
+local crashes = {}
+for field, text in pairs(task) do
+  local topic = field:match('^crash:(.*)$')
+  if topic then
+    local offset = crash_of(text)
+    if not offset or is_done(topic, offset) then
+      redis.call('HDEL', KEYS[1], field)
+    else
+      crashes[#crashes + 1] = topic
+      crashes[#crashes + 1] = text
+    end
+  end
+end
+local names = {}
+if aside <= tonumber(ARGV[9]) then names = redis.call('HKEYS', KEYS[4]) end
+return {'OK', former, outbox, redo, crashes, aside, names}
 )lua";
 
-// KEYS: task, then one key per step (states, the outbox, the redo). ARGV: epoch, expected seq, n,
+// KEYS: task, then one key per step (states, the outbox, the redo,
+// what lies aside). ARGV: epoch, expected seq, n,
 // then n arguments for the task's HSET ('seq', the unit's, 'applied:<topic>', offset, ...), then
 // per step: a count and arguments. The count n > 0 asks for HSET of n arguments, n < 0 for HDEL of
 // -n, 0 for UNLINK. A task without epoch is nobody's: the store was emptied since it was acquired.

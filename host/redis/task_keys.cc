@@ -35,7 +35,11 @@ const TaskKeys& KeySpace::Of(int32_t partition) {
   if (found != tasks_.end()) return found->second;
   const std::string tag =
       "{mr:" + name_space_ + ":" + function_ + ":" + std::to_string(partition) + "}";
-  TaskKeys keys{.task = tag + ":task", .outbox = tag + ":o", .redo = tag + ":r", .states = {}};
+  TaskKeys keys{.task = tag + ":task",
+                .outbox = tag + ":o",
+                .redo = tag + ":r",
+                .aside = tag + ":d",
+                .states = {}};
   for (const auto& state : states_) {
     const bool is_map = state.kind == state::StateKind::kMap;
     keys.states.push_back(tag + (is_map ? ":m:" : ":s:") + state.name + (is_map ? ":" : ""));

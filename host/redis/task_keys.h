@@ -22,6 +22,7 @@ struct TaskKeys {
   std::string task;    // {mr:<namespace>:<function>:<partition>}:task
   std::string outbox;  // …:o
   std::string redo;    // …:r
+  std::string aside;   // …:d
   std::vector<std::string>
       states;  // by state: …:s:<state>, or …:m:<state>: to be followed by the key
 };

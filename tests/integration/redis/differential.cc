@@ -9,6 +9,8 @@
 #include <iostream>
 #include <utility>
 
+#include "commit/crash_text.h"
+
 namespace millrace::redis {
 namespace {
 
@@ -100,6 +102,7 @@ void Differential::Begin(uint64_t seed, int32_t partition) {
   seq_ = 0;
   outbox_.clear();
   redo_.clear();
+  crash_.reset();
   former_epoch_ = FreshEpoch();
   epoch_ = FreshEpoch();
   if (OneIn(8)) return;  // begins with commits and reads of a task that nobody has
@@ -109,14 +112,15 @@ void Differential::Begin(uint64_t seed, int32_t partition) {
 
 void Differential::Step() {
   const bool opening = ++step_ == 0;
-  const int dice = opening ? 0 : Pick(12);
-  if (dice == 0) {
+  const int dice = opening ? 0 : Pick(13);
+  if (dice == 0 || dice == 12) {
     return Acquire({.partition = partition_,
                     .epoch = FreshEpoch(),
                     .owner = "owner-" + Word(),
                     .group = !opening && OneIn(4) ? "another" : "group",
                     .partition_count = !opening && OneIn(4) ? 5 : 4,
-                    .versions = AnyVersions()});
+                    .versions = AnyVersions(),
+                    .crash = Crash()});
   }
   if (dice < 9) return Commit();
   if (OneIn(6)) return ReadWholeMap(Word());
@@ -146,7 +150,8 @@ void Differential::End() {
            .owner = "last",
            .group = "group",
            .partition_count = 4,
-           .versions = {.written = 3, .oldest_read = 1}});
+           .versions = {.written = 3, .oldest_read = 1},
+           .crash = Crash()});
 }
 
 void Differential::Acquire(const commit::AcquireRequest& request) {
@@ -160,6 +165,10 @@ void Differential::Acquire(const commit::AcquireRequest& request) {
     seen_["outbox entry"] += static_cast<int>(reply.result->outbox.size());
     seen_["redo entry"] += static_cast<int>(reply.result->redo.size());
     seen_["seen output"] += static_cast<int>(reply.result->seen.size());
+    seen_["put aside"] += static_cast<int>(reply.result->aside.size());
+    for (const TopicCrash& known : reply.result->crashes) {
+      ++seen_[known.crash.count > 1 ? "crash again" : "crash"];
+    }
   }
   Expect(Kind::kAcquire, Show(reply));
 }
@@ -180,6 +189,7 @@ void Differential::Commit() {
   const std::string redo = Redo();
   const std::vector<uint64_t> redo_trimmed = Trimmed(redo_);
   const std::vector<SeenOutput> seen = Seen();
+  const std::vector<commit::AsideEntry> aside = Aside();
   const commit::CommitRequest request{.partition = partition_,
                                       .epoch = &epoch,
                                       .expected_seq = expected,
@@ -191,7 +201,8 @@ void Differential::Commit() {
                                       .trimmed = trimmed,
                                       .seen = seen,
                                       .redo = redo,
-                                      .redo_trimmed = redo_trimmed};
+                                      .redo_trimmed = redo_trimmed,
+                                      .aside = aside};
   redis_->store().StartCommit(request);
   other_.commits->StartCommit(request);
   commit::CommitReply reply;
@@ -268,6 +279,37 @@ std::vector<SeenOutput> Differential::Seen() {
     }
   }
   return seen;
+}
+
+// Most are of the event or the library of the one before, or the same once more.
+std::optional<CrashMark> Differential::Crash() {
+  if (OneIn(5)) return std::nullopt;
+  if (crash_ && OneIn(4)) return crash_;
+  const bool again = crash_ && !OneIn(4);
+  CrashMark mark;
+  if (again) {
+    mark = *crash_;
+  } else {
+    mark.topic = Word();
+    mark.offset = Pick(1'000);
+  }
+  if (!again && OneIn(3)) mark.offset = static_cast<int64_t>(kBeyondDoubles) - Pick(2);
+  if (!again || OneIn(6)) mark.hash12 = OneIn(2) ? "0123456789ab" : "ba9876543210";
+  mark.id = std::to_string(step_ + 1) + "f";
+  crash_ = mark;
+  return mark;
+}
+
+std::vector<commit::AsideEntry> Differential::Aside() {
+  std::vector<commit::AsideEntry> aside;
+  for (const std::string& topic : kWords) {
+    if (!OneIn(12)) continue;
+    const int64_t offset = OneIn(9) ? static_cast<int64_t>(kBeyondDoubles) : Pick(20);
+    aside.push_back(
+        {.name = {.kind = OneIn(3) ? "other" : "crash", .topic = topic, .offset = offset},
+         .packed = Values()[static_cast<size_t>(Pick(6))]});
+  }
+  return aside;
 }
 
 commit::PublicationPtr Differential::Publication(uint64_t seq, const Offsets& applied) {
@@ -370,6 +412,11 @@ std::string Differential::Show(const commit::AcquireReply& reply) const {
     offsets(entry.applied);
     text += " " + entry.packed;
   }
+  for (const TopicCrash& known : acquired.crashes) {
+    text += "|crash " + known.topic + " " + commit::TextOf(known.crash);
+  }
+  text += "|aside " + std::to_string(acquired.aside_count);
+  for (const AsideName& name : acquired.aside) text += " " + commit::TextOf(name);
   for (const commit::RedoEntry& entry : acquired.redo) {
     text += "|redo " + std::to_string(entry.seq) + " " + entry.packed;
   }
@@ -398,9 +445,9 @@ void RunDifferential(Differential* differential) {
     std::cout << "MILLRACE_SEED=<the seed that failed> begins with that sequence" << std::endl;
     return;
   }
-  for (const char* reply :
-       {"applied", "fenced", "diverged", "acquired", "refused", "outbox entry", "redo entry",
-        "seen output", "read", "committed read", "large map", "whole map"}) {
+  for (const char* reply : {"applied", "fenced", "diverged", "acquired", "refused", "outbox entry",
+                            "redo entry", "seen output", "crash", "crash again", "put aside",
+                            "read", "committed read", "large map", "whole map"}) {
     const auto found = differential->seen().find(reply);
     const int count = found == differential->seen().end() ? 0 : found->second;
     std::cout << "  " << reply << " " << count << std::endl;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -61,6 +62,8 @@ class Differential {
   std::vector<uint64_t> Trimmed(const std::vector<uint64_t>& stored);
   std::string Redo();
   std::vector<SeenOutput> Seen();
+  std::optional<CrashMark> Crash();
+  std::vector<commit::AsideEntry> Aside();
   commit::PublicationPtr Publication(uint64_t seq, const Offsets& applied);
   void Read(const std::vector<state::ReadItem>& items);
   void ReadWholeMap(Slice key);
@@ -89,11 +92,12 @@ class Differential {
   int step_ = 0;
   int32_t partition_ = 0;
   int epochs_ = 0;
-  std::string epoch_;             // of the last acquire; unknown to the stores before the first
-  std::string former_epoch_;      // of the one before
-  uint64_t seq_ = 0;              // as stored
-  std::vector<uint64_t> outbox_;  // seqs of entries, as stored
-  std::vector<uint64_t> redo_;    // likewise
+  std::optional<CrashMark> crash_;  // the last one
+  std::string epoch_;               // of the last acquire; unknown to the stores before the first
+  std::string former_epoch_;        // of the one before
+  uint64_t seq_ = 0;                // as stored
+  std::vector<uint64_t> outbox_;    // seqs of entries, as stored
+  std::vector<uint64_t> redo_;      // likewise
 };
 
 // Runs 10,000 sequences from a fresh seed, which is printed, or from the one in MILLRACE_SEED.

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "commit/crash_text.h"
 #include "integration/redis/differential.h"
 #include "integration/redis/redis_server.h"
 #include "unit/fakes/fake_store.h"
@@ -41,6 +42,12 @@ void AddKeys(int32_t partition, const fakes::StoredTask& task, Hashes* hashes) {
   }
   for (const auto& [topic, offset] : task.applied) {
     fields["applied:" + topic] = std::to_string(offset);
+  }
+  for (const auto& [topic, crash] : task.crashes) {
+    fields["crash:" + topic] = commit::TextOf(crash);
+  }
+  for (const auto& [name, packed] : task.aside) {
+    (*hashes)[tag + ":d"][commit::TextOf(name)] = packed;
   }
   for (const auto& [seq, packed] : task.outbox) {
     (*hashes)[tag + ":o"][std::to_string(seq)] = packed;

@@ -42,15 +42,15 @@ TEST_F(FunctionKeysTest, RemovesEveryKeyOfTheFunctionAndNoOther) {
       "{mr:test:f:x}:s:totals",   "{mr:test:f:0}",       "{mr:test:f:0}s:totals",
       "{mr:test:f:-1}:s:totals",  "mr:test:f:0:s",       "x{mr:test:f:0}:task"};
   for (const std::string& key : others) Set(key);
-  for (const char* key :
-       {"{mr:test:f:0}:task", "{mr:test:f:0}:s:totals", "{mr:test:f:0}:o", "{mr:test:f:0}:r",
-        "{mr:test:f:11}:m:carts:a}:b\n*?[", "{mr:test:f:11}:z:of a later time"}) {
+  for (const char* key : {"{mr:test:f:0}:task", "{mr:test:f:0}:s:totals", "{mr:test:f:0}:o",
+                          "{mr:test:f:0}:r", "{mr:test:f:0}:d", "{mr:test:f:11}:m:carts:a}:b\n*?[",
+                          "{mr:test:f:11}:z:of a later time"}) {
     Set(key);
   }
   for (int i = 0; i < 5000; ++i) Set("{mr:test:f:3}:m:carts:" + std::to_string(i));
   const auto keys = Connect();
   const KeySurvey found = Survey(keys.get());
-  EXPECT_EQ(found.keys, 5006u);
+  EXPECT_EQ(found.keys, 5007u);
   EXPECT_EQ(found.tasks.size(), 3u);
   const auto removed = keys->Remove(found, EpochOf('a'), Always);
   ASSERT_TRUE(removed) << removed.error().message;

@@ -5,6 +5,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -88,12 +89,14 @@ class StoreUser {
     EXPECT_TRUE(RunUntil([&] { return store_->PollAcquire(&reply); }));
     return reply;
   }
-  commit::AcquireReply Acquire(const std::string& epoch, int32_t partition = 0) {
+  commit::AcquireReply Acquire(const std::string& epoch, int32_t partition = 0,
+                               std::optional<CrashMark> crash = {}) {
     return Acquire({.partition = partition,
                     .epoch = epoch,
                     .owner = "mr.test.f.host.0",
                     .group = "millrace.test.f",
-                    .partition_count = 4});
+                    .partition_count = 4,
+                    .crash = std::move(crash)});
   }
 
   void StartCommit(const std::string& epoch, uint64_t expected, std::vector<Write> writes,
@@ -112,15 +115,19 @@ class StoreUser {
     commit::PublicationPtr outputs = {};
     uint64_t published = 0;
     std::vector<uint64_t> trimmed = {};
+    std::vector<commit::AsideEntry> aside = {};
+    Offsets applied = {};
   };
   commit::CommitReply Commit(const std::string& epoch, const OutboxUnit& unit) {
     store_->StartCommit({.partition = 0,
                          .epoch = &epoch,
                          .expected_seq = unit.expected,
                          .seq = unit.seq,
+                         .applied = unit.applied,
                          .publication = unit.outputs.get(),
                          .published_seq = unit.published,
-                         .trimmed = unit.trimmed});
+                         .trimmed = unit.trimmed,
+                         .aside = unit.aside});
     return NextCommit();
   }
   commit::CommitReply NextCommit() {

@@ -25,7 +25,9 @@ struct StoredTask {
   std::map<std::pair<std::string, std::string>, SeenOutput> seen;  // by topic and source
   std::map<std::pair<uint32_t, std::string>, std::string> values;
   std::map<std::pair<uint32_t, std::string>, std::map<std::string, std::string>> maps;
-  std::map<uint64_t, std::string> redo;  // by seq, packed
+  std::map<uint64_t, std::string> redo;       // by seq, packed
+  std::map<std::string, CrashCount> crashes;  // by topic
+  std::map<AsideName, std::string> aside;     // packed
   // No part of the store: what the units say that the values are now. The redo laid over `values`
   // must say the same (commit/redo.h), after every commit.
   std::map<std::pair<uint32_t, std::string>, std::string> told_values;
@@ -127,6 +129,12 @@ class FakeDatabase {
     }
     redo_given += task.redo.empty() ? 0 : 1;
     for (const auto& [at, seen] : task.seen) acquired.seen.push_back(seen);
+    CountCrash(request.crash, task.applied, &task.crashes);
+    for (const auto& [topic, crash] : task.crashes) acquired.crashes.push_back({topic, crash});
+    acquired.aside_count = task.aside.size();
+    if (task.aside.size() <= commit::kAsideListedMax) {
+      for (const auto& [name, packed] : task.aside) acquired.aside.push_back(name);
+    }
     if (!owned) task.versions.oldest = request.versions.written;
     task.versions.newest = request.versions.written;
     task.epoch = request.epoch;
@@ -155,6 +163,7 @@ class FakeDatabase {
     std::vector<SeenOutput> seen = {};
     std::string redo = {};
     std::vector<uint64_t> redo_trimmed = {};
+    std::vector<commit::AsideEntry> aside = {};
   };
 
   commit::CommitResult Apply(const Commit& commit) {
@@ -168,6 +177,7 @@ class FakeDatabase {
     for (const Commit::Write& write : commit.writes) ApplyWrite(&task, write);
     ApplyRedo(&task, commit);
     CheckRedo(task, commit);
+    for (const commit::AsideEntry& entry : commit.aside) task.aside[entry.name] = entry.packed;
     for (const TopicOffset& applied : commit.applied) task.applied[applied.topic] = applied.offset;
     task.seq = commit.seq;
     for (const uint64_t seq : commit.trimmed) task.outbox.erase(seq);

@@ -109,7 +109,8 @@ class FakeStore final : public commit::CommitStore, public state::StateReader {
         .trimmed = {request.trimmed.begin(), request.trimmed.end()},
         .seen = {request.seen.begin(), request.seen.end()},
         .redo = std::string(request.redo),
-        .redo_trimmed = {request.redo_trimmed.begin(), request.redo_trimmed.end()}};
+        .redo_trimmed = {request.redo_trimmed.begin(), request.redo_trimmed.end()},
+        .aside = {request.aside.begin(), request.aside.end()}};
     for (const commit::WriteOp& write : request.writes) {
       commit.writes.push_back({write.kind, write.state, std::string(write.key.view()),
                                std::string(write.field.view()), std::string(write.value.view())});

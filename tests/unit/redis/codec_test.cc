@@ -127,18 +127,102 @@ TEST(CommitCodecTest, AUnitWithoutOutputsLeavesTheOutboxAlone) {
 }
 
 // What the acquire script answers.
+struct AcquireAnswer {
+  std::vector<std::string> task = {}, outbox = {}, redo = {}, crashes = {};
+  int64_t aside_count = 0;
+  std::vector<std::string> aside = {};
+};
+std::vector<ReplyNode> NodesOf(const AcquireAnswer& answer) {
+  using Type = ReplyNode::Type;
+  std::vector<ReplyNode> nodes = {{.type = Type::kArray, .text = {}, .elements = 7},
+                                  {.type = Type::kString, .text = "OK"}};
+  const auto add = [&](const std::vector<std::string>& texts) {
+    nodes.push_back(
+        {.type = Type::kArray, .text = {}, .elements = static_cast<uint32_t>(texts.size())});
+    for (const std::string& text : texts) nodes.push_back({.type = Type::kString, .text = text});
+  };
+  for (const auto* texts : {&answer.task, &answer.outbox, &answer.redo, &answer.crashes}) {
+    add(*texts);
+  }
+  nodes.push_back({.type = Type::kInteger, .text = {}, .integer = answer.aside_count});
+  add(answer.aside);
+  return nodes;
+}
+Result<commit::Acquired> Decode(const AcquireAnswer& answer) {
+  return DecodeAcquire(Keys().Of(3), {}, "state", NodesOf(answer));
+}
 Result<commit::Acquired> Decode(const std::vector<std::string>& task,
                                 const std::vector<std::string>& outbox,
                                 const std::vector<std::string>& redo = {}) {
-  using Type = ReplyNode::Type;
-  std::vector<ReplyNode> nodes = {{.type = Type::kArray, .text = {}, .elements = 4},
-                                  {.type = Type::kString, .text = "OK"}};
-  for (const auto* texts : {&task, &outbox, &redo}) {
-    nodes.push_back(
-        {.type = Type::kArray, .text = {}, .elements = static_cast<uint32_t>(texts->size())});
-    for (const std::string& text : *texts) nodes.push_back({.type = Type::kString, .text = text});
+  return Decode(AcquireAnswer{.task = task, .outbox = outbox, .redo = redo});
+}
+
+TEST(AcquireCodecTest, ACrashIsToldWithItsTopicAndNoneAsNoTopic) {
+  const std::string tag = "{mr:ns:fn:3}";
+  const std::string keys = tag + ":task " + tag + ":o " + tag + ":r " + tag + ":d ";
+  commit::AcquireRequest request{
+      .partition = 3, .epoch = kEpoch, .owner = "me", .group = "g", .partition_count = 4};
+  OutBuffer out;
+  KeySpace space = Keys();
+  EncodeAcquire("SHA", space.Of(3), request, &out);
+  request.crash =
+      CrashMark{.topic = "in", .offset = 77, .together = 1, .hash12 = "0123456789ab", .id = "ff"};
+  EncodeAcquire("SHA", space.Of(3), request, &out);
+  const std::string both = "EVALSHA SHA 4 " + keys + kEpoch + " me g 4 2 1 1 1 1000 ";
+  EXPECT_THAT(Commands(out),
+              testing::ElementsAre(both + " 0   8", both + "in 77 0123456789ab ff 8"));
+}
+
+TEST(AcquireCodecTest, CrashesComeByTopicAndOnesThatCannotBeReadCountNothing) {
+  const auto acquired =
+      Decode({.crashes = {"more", "9 1 ba9876543210 1", "in", "77 2 0123456789ab ee,ff", "x",
+                          "77 2", "y", "1 99999999999 a b"}});
+  ASSERT_TRUE(acquired) << acquired.error().message;
+  const CrashCount in{.offset = 77, .count = 2, .hash12 = "0123456789ab", .ids = "ee,ff"};
+  const CrashCount more{.offset = 9, .count = 1, .hash12 = "ba9876543210", .ids = "1"};
+  EXPECT_EQ(acquired->crashes, (std::vector<TopicCrash>{{"in", in}, {"more", more}}));
+}
+
+TEST(AcquireCodecTest, WhatLiesAsideComesInOrderAndForeignFieldsHaveNoName) {
+  const auto acquired =
+      Decode({.aside_count = 4, .aside = {"crash in 10", "crash in 9", "note", "crash a 11"}});
+  ASSERT_TRUE(acquired) << acquired.error().message;
+  EXPECT_EQ(acquired->aside_count, 4u);
+  EXPECT_EQ(acquired->aside,
+            (std::vector<AsideName>{{"crash", "a", 11}, {"crash", "in", 9}, {"crash", "in", 10}}));
+}
+
+TEST(AcquireCodecTest, AReplyThatIsCutShortIsRetriable) {
+  std::vector<ReplyNode> nodes = NodesOf(
+      {.task = {"seq", "3"}, .crashes = {"in", "7 2 a b"}, .aside_count = 1, .aside = {"x in 1"}});
+  ASSERT_TRUE(DecodeAcquire(Keys().Of(3), {}, "state", nodes));
+  for (nodes.pop_back(); nodes.size() > 1; nodes.pop_back()) {
+    const auto reply = DecodeAcquire(Keys().Of(3), {}, "state", nodes);
+    ASSERT_FALSE(reply) << nodes.size();
   }
-  return DecodeAcquire(Keys().Of(3), {}, "state", nodes);
+}
+
+TEST(CommitCodecTest, WhatIsPutAsideGoesUnderItsName) {
+  KeySpace keys = Keys();
+  OutBuffer out;
+  const std::vector<commit::AsideEntry> aside = {
+      {.name = {.kind = "crash", .topic = "in", .offset = 6}, .packed = "P", .reason = "why"},
+      {.name = {.kind = "crash", .topic = "in", .offset = 7}, .packed = "Q", .reason = "why"}};
+  const Offsets applied = {{"in", 8}};
+  CommitEncoder().Encode("SHA", keys.Of(3),
+                         {.partition = 3,
+                          .epoch = &kEpoch,
+                          .expected_seq = 6,
+                          .seq = 7,
+                          .applied = applied,
+                          .redo = "R",
+                          .aside = aside},
+                         &out);
+  const std::string tag = "{mr:ns:fn:3}";
+  EXPECT_THAT(
+      Commands(out),
+      testing::ElementsAre("EVALSHA SHA 3 " + tag + ":task " + tag + ":r " + tag + ":d " + kEpoch +
+                           " 6 4 seq 7 applied:in 8 2 7 R 4 crash in 6 P " + "crash in 7 Q"));
 }
 
 TEST(AcquireCodecTest, TheOutboxComesInTheOrderOfSeq) {
