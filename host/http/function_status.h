@@ -26,6 +26,13 @@ struct TopicProgress {
   std::optional<int64_t> lag;      // records: end of the partition minus applied
 };
 
+// A record that was put aside: kept whole in the store, and passed over.
+struct AsideRecord {
+  std::string kind;  // why: crash
+  std::string topic;
+  int64_t offset = 0;
+};
+
 // What was missing when the task's present ownership began, and what was done about it.
 struct RecoveryStatus {
   observe::RecoveryLabel kind = observe::RecoveryLabel::kWentBack;
@@ -43,6 +50,8 @@ struct TaskStatus {
   std::vector<TopicProgress> topics;
   std::string epoch;  // hex; empty when the task has none (a stateless function)
   std::optional<RecoveryStatus> recovery = {};  // none: nothing was missing
+  std::vector<AsideRecord> aside = {};          // none if there are more than 1,000
+  uint64_t aside_count = 0;
 };
 
 // An event that waits for its next attempt.

@@ -86,6 +86,10 @@ value Recovery(const std::optional<RecoveryStatus>& recovery) {
                 {"offsets_skipped", recovery->offsets_skipped}};
 }
 
+object Aside(const AsideRecord& record) {
+  return {{"kind", Text(record.kind)}, {"topic", Text(record.topic)}, {"offset", record.offset}};
+}
+
 object Task(const TaskStatus& task) {
   return {{"partition", task.partition},
           {"lane", task.lane},
@@ -93,7 +97,9 @@ object Task(const TaskStatus& task) {
           {"reason", TextOrNull(task.reason)},
           {"topics", List(task.topics, Progress)},
           {"epoch", TextOrNull(task.epoch)},
-          {"recovery", Recovery(task.recovery)}};
+          {"recovery", Recovery(task.recovery)},
+          {"aside", List(task.aside, Aside)},
+          {"aside_count", task.aside_count}};
 }
 
 object Retry(const RetryStatus& retry) {
@@ -127,6 +133,7 @@ object Counters(const observe::FunctionTotals& totals) {
           {"outputs_suppressed", totals.outputs_suppressed},
           {"offsets_skipped", totals.offsets_skipped},
           {"repeats_dropped", totals.repeats_dropped},
+          {"records_put_aside", totals.records_put_aside},
           {"state_cache_hits", totals.state_cache_hits},
           {"state_cache_misses", totals.state_cache_misses},
           {"state_ondemand_reads", totals.state_ondemand_reads},

@@ -165,7 +165,7 @@ void Lane::CommitGroupOffsets(SteadyTime now) {
       const auto [known, is_new] = group_offsets_.try_emplace(at, -1);
       if (known->second == offset) continue;
       known->second = offset;
-      changed.push_back({at, offset, commit::TextOf(task->note())});
+      changed.push_back({at, offset, commit::TextOf(task->note(i, offset))});
     }
   }
   if (!changed.empty()) shared_->ports.group->Commit(changed);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "ingest/task_input.h"
 #include "invoke/in_flight.h"
 #include "invoke/verdict.h"
+#include "model/crash.h"
 #include "model/function_spec.h"
 #include "model/state_versions.h"
 #include "observe/lane_counters.h"
@@ -35,6 +37,8 @@ struct LaneSettings {
   Millis commit_interval{100};
   size_t commit_max_effects = 500;
   size_t commit_max_bytes = 256 * 1024;
+  // A record that has ended the process so often is put aside; without a store the function stops.
+  int max_crashes = 3;
   // A value's cell in the store is written at most once in it, if it can be avoided; what comes
   // between goes through the redo of the task, which is bounded.
   Millis state_write_interval{1'000};
@@ -52,6 +56,9 @@ struct TaskAssignment {
   int partition_count = 0;                 // of the input topics; stored with the state
   std::vector<ingest::InputTopic> topics;  // whose partition this is, in name order
   std::string group_metadata = {};         // of the assignment, for transactions; opaque
+  // How the process died that had the task before, if its handler had events of it then. May be
+  // told with later assignments again: one that ends before its task has begun counts nothing.
+  std::optional<CrashMark> crash = {};
 };
 
 // What a lane is told and tells beside its records. Called on the lane's thread.

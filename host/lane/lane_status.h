@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/aside.h"
 #include "model/task.h"
 #include "observe/lane_counters.h"
 
@@ -70,6 +71,8 @@ struct TaskStatus {
   std::optional<RetryStatus> retry;
   std::optional<RecoveryStatus> recovery;  // of the present ownership; absent: nothing was missing
   std::optional<int64_t> oldest_pending_ms;  // event time of the next event, if one waits
+  std::vector<AsideName> aside;  // in order; none if there are more than commit::kAsideListedMax
+  uint64_t aside_count = 0;      // records put aside, by any owner; as known here
 };
 
 }  // namespace millrace::lane

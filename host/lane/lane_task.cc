@@ -35,7 +35,14 @@ LaneTask::LaneTask(LaneShared* lane, TaskAssignment task)
     : lane_(lane),
       task_(std::move(task)),
       start_(&lane->settings, &lane->ports, &task_),
-      next_wait_(kWaitMin) {}
+      next_wait_(kWaitMin) {
+  // It comes from what a dying process has left: it may be anything.
+  const auto is_ours = [this](const CrashMark& mark) {
+    return std::any_of(task_.topics.begin(), task_.topics.end(),
+                       [&](const auto& topic) { return topic.topic == mark.topic; });
+  };
+  if (task_.crash && !(IsSound(*task_.crash) && is_ours(*task_.crash))) task_.crash.reset();
+}
 
 LaneTask::~LaneTask() { EndOwnership(); }
 
@@ -115,6 +122,10 @@ void LaneTask::BeginOwnership(const StartedTask& started, SteadyTime now) {
   own_ = std::make_unique<Ownership>(lane_, &task_, started);
   own_->number = lane_->next_request++;
   applied_seq_ = own_->chain.applied_seq();
+  aside_ = started.aside;
+  aside_count_ = started.aside_count;
+  if (!lane_->ports.store) noted_ = started.crashes;
+  if (task_.crash && task_.crash->together == 1) task_.crash.reset();  // it is counted
   if (const Status taken = TakeOverRedo(started, now); !taken) {
     EndOwnership();
     return Stop(taken.error().message);
@@ -259,6 +270,7 @@ void LaneTask::Applied(uint64_t seq) {
   has_applied_ = true;
   lane_->ports.counters->commit_effects.Add(unit.effects);
   if (own_->state) own_->state->Acknowledge(seq);
+  for (const commit::AsideEntry& entry : unit.aside) LiesAside(entry);
 }
 
 void LaneTask::Reacquire(SteadyTime now, const std::string& reason) {
@@ -289,6 +301,8 @@ TaskStatus LaneTask::Describe(SteadyTime now) const {
     }
     status.topics.push_back(std::move(progress));
   }
+  status.aside = aside_;
+  status.aside_count = aside_count_;
   if (!own_) return status;
   status.epoch = own_->chain.epoch();
   status.recovery = own_->recovery;

@@ -86,8 +86,8 @@ class LaneTask {
     return {has_started_ ? StopReason::Kind::kEvent : StopReason::Kind::kRefused, reason_};
   }
   const Offsets& applied() const { return applied_; }
-  // What the group is told of `applied` while the task is owned.
-  commit::PublishedNote note() const;
+  // What the group is told beside an offset of a topic (by index) while the task is owned.
+  commit::PublishedNote note(size_t topic, int64_t offset) const;
   // What is published of a topic (by index) when events below `applied` are applied.
   int64_t AtLeastPublished(size_t topic, int64_t applied) const;
   // What the group is told when the task is released; empty: nothing can be said.
@@ -115,11 +115,17 @@ class LaneTask {
   void Prefetch(PreparedBatch* batch);
   bool MayRun(SteadyTime now) const;
   bool Run(SteadyTime now);
-  size_t Call(PreparedBatch* batch);
+  size_t CallMax(const PreparedBatch& batch);
+  size_t Call(PreparedBatch* batch, size_t events_max);
+  void PassOver(PreparedBatch* batch, SteadyTime now);
+  void PutAside(const ingest::InputEvent& event, const CrashCount& crash, SteadyTime now);
+  void LiesAside(const commit::AsideEntry& entry);
+  std::optional<CrashCount> CrashAbove(size_t topic, int64_t offset) const;
   bool Settle(PreparedBatch* batch, size_t count, SteadyTime now);
   void Count(const invoke::Verdict& verdict);
   Status Keep(PreparedBatch* batch, uint32_t event, SteadyTime now);
   void MarkSeen(const ingest::InputEvent& event, uint32_t index);
+  void MarkSeen(const ingest::InputEvent& event, std::span<const HeaderView> headers);
   bool UnitIsFull() const;
   Status Publish(const ingest::InputEvent& event, uint32_t index);
   Status Emit(const ingest::InputEvent& event, const effects::Emitted& emitted);
@@ -152,6 +158,9 @@ class LaneTask {
   uint64_t applied_seq_ = 0;
   std::vector<int64_t> published_;  // per topic, before this ownership; empty: not above applied
   bool released_clean_ = false;     // with everything applied also published
+  std::vector<TopicCrash> noted_;   // kept beside the group's offsets: a function without a store
+  std::vector<AsideName> aside_;    // as TaskStatus has it
+  uint64_t aside_count_ = 0;
   std::unique_ptr<Ownership> own_;
 };
 

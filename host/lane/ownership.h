@@ -7,6 +7,7 @@
 #include <string>
 
 #include "commit/publish_queue.h"
+#include "lane/crash_watch.h"
 #include "lane/lane_task.h"
 
 namespace millrace::lane {
@@ -43,6 +44,7 @@ struct LaneTask::Ownership {
         sources(SourcesOf(lane->settings.function, *task)),
         outbox(&lane->settings.outputs, &sources),
         redo(&lane->state_names),
+        crashes(*task, started.crashes, lane->settings.max_crashes),
         recovery(started.recovery),
         seen(task->topics.size()) {}
 
@@ -101,6 +103,10 @@ struct LaneTask::Ownership {
   commit::RedoWriter redo;           // of the unit that is being closed
   commit::PublishQueue publishing;
   bool refused = false;  // an output by its topic: nothing more can be published
+  CrashWatch crashes;
+  // No event runs before the store has it: of two such records the second would end the process
+  // before the first is through, and take its place in what is counted.
+  bool aside_on_its_way = false;
   std::optional<RecoveryStatus> recovery;
   std::vector<ingest::Repeats> seen;  // per topic, of the open unit's events
   size_t seen_count = 0;              // of sources in it

@@ -28,6 +28,7 @@ class Recovery {
     const Status begun = facts_.acquired ? WithState() : WithoutState();
     if (!begun) return begun.error();
     if (const Status kept = CheckRetention(); !kept) return kept.error();
+    ForgetCrashes();
     SortOutbox();
     return std::move(started_);
   }
@@ -42,6 +43,8 @@ class Recovery {
     started_.seq = started_.seq_used;
     for (const StartingPoint& point : facts_.points) {
       started_.from.push_back({point.topic, point.committed.value_or(point.start)});
+      const auto note = point.committed ? commit::NoteOf(point.metadata) : std::nullopt;
+      if (note && note->crash) started_.crashes.push_back({point.topic, *note->crash});
     }
     return {};
   }
@@ -50,6 +53,9 @@ class Recovery {
     started_.seq = facts_.acquired->seq;
     started_.seen = facts_.acquired->seen;
     started_.redo = facts_.acquired->redo;
+    started_.crashes = facts_.acquired->crashes;
+    started_.aside = facts_.acquired->aside;
+    started_.aside_count = facts_.acquired->aside_count;
     started_.published_seq = started_.seq_used;
     if (facts_.acquired->applied.empty() && any_committed_) return StateLost();
     for (const StartingPoint& point : facts_.points) {
@@ -203,6 +209,15 @@ class Recovery {
       started_.store_from = true;
     }
     return {};
+  }
+
+  // Of events that are passed.
+  void ForgetCrashes() {
+    std::erase_if(started_.crashes, [&](const TopicCrash& known) {
+      return std::none_of(started_.from.begin(), started_.from.end(), [&](const auto& from) {
+        return from.topic == known.topic && from.offset <= known.crash.offset;
+      });
+    });
   }
 
   void SortOutbox() {

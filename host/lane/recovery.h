@@ -27,7 +27,10 @@ struct StartedTask {
   std::vector<uint64_t> trimmed;                    // entries of the outbox that are published
   std::vector<commit::RedoEntry> redo;              // by seq: state that is not in its cells yet
   std::vector<SeenOutput> seen;                     // of other functions, below `from`
-  std::optional<RecoveryStatus> recovery;           // absent: nothing was missing
+  std::vector<TopicCrash> crashes;                  // at or above `from`
+  std::vector<AsideName> aside;                     // as commit::Acquired has it
+  uint64_t aside_count = 0;
+  std::optional<RecoveryStatus> recovery;  // absent: nothing was missing
 };
 
 // What is known when a task starts: what the store holds, if the function has one, and what the

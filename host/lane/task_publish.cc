@@ -18,21 +18,23 @@ size_t LaneTask::unpublished_bytes() const {
 
 uint64_t LaneTask::ownership() const { return own_ ? own_->number : 0; }
 
-commit::PublishedNote LaneTask::note() const {
-  return {.seq = applied_seq_, .owner = lane_->settings.owner, .released = false};
+commit::PublishedNote LaneTask::note(size_t topic, int64_t offset) const {
+  return {.seq = applied_seq_,
+          .owner = lane_->settings.owner,
+          .released = false,
+          .crash = CrashAbove(topic, offset)};
 }
 
 std::vector<PartitionOffset> LaneTask::FinalOffsets() const {
   // Exactly once, an offset says that everything below it is published.
   const bool known = lane_->exactly_once() ? released_clean_ : has_applied_;
   if (!known || !has_applied_) return {};
-  commit::PublishedNote note = this->note();
-  note.released = true;
   std::vector<PartitionOffset> offsets;
   for (size_t i = 0; i < applied_.size(); ++i) {
-    offsets.push_back({{applied_[i].topic, task_.partition},
-                       AtLeastPublished(i, applied_[i].offset),
-                       commit::TextOf(note)});
+    const int64_t offset = AtLeastPublished(i, applied_[i].offset);
+    commit::PublishedNote note = this->note(i, offset);
+    note.released = true;
+    offsets.push_back({{applied_[i].topic, task_.partition}, offset, commit::TextOf(note)});
   }
   return offsets;
 }
@@ -95,13 +97,12 @@ Status LaneTask::Republish(const commit::Publication& entry) {
 
 void LaneTask::TakePublications(size_t bytes_max, commit::TransactionRequest* request) {
   const commit::Publication* last = own_->publishing.Take(bytes_max, &request->publications);
-  const commit::PublishedNote note{
-      .seq = last->seq, .owner = lane_->settings.owner, .released = false};
-  const std::string metadata = commit::TextOf(note);
   for (size_t i = 0; i < last->applied.size(); ++i) {
-    const TopicOffset& applied = last->applied[i];
+    const int64_t offset = AtLeastPublished(i, last->applied[i].offset);
+    commit::PublishedNote note = this->note(i, offset);
+    note.seq = last->seq;
     request->offsets.push_back(
-        {{applied.topic, task_.partition}, AtLeastPublished(i, applied.offset), metadata});
+        {{last->applied[i].topic, task_.partition}, offset, commit::TextOf(note)});
   }
 }
 

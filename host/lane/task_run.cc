@@ -68,6 +68,7 @@ void LaneTask::Prefetch(PreparedBatch* batch) {
 bool LaneTask::MayRun(SteadyTime now) const {
   if (own_->batches.empty() || own_->batches.front().waiting) return false;
   if (own_->retry && now < own_->retry->next_try) return false;
+  if (own_->aside_on_its_way) return false;
   if (own_->chain.closed_count() >= kUnitsClosedMax) return false;
   if (own_->publishing.size() >= kUnitsPublishingMax) return false;
   return lane_->ports.outputs->queued_bytes() + lane_->unpublished_bytes <
@@ -78,7 +79,12 @@ bool LaneTask::Run(SteadyTime now) {
   if (!MayRun(now)) return false;
   PreparedBatch& batch = own_->batches.front();
   if (batch.next < batch.input.events.size()) {
-    const size_t count = Call(&batch);
+    const size_t events_max = CallMax(batch);
+    if (events_max == 0) {
+      PassOver(&batch, now);
+      return true;
+    }
+    const size_t count = Call(&batch, events_max);
     if (own_->handler.superseded()) {
       own_->handler.End();
       Superseded(now);
@@ -92,7 +98,7 @@ bool LaneTask::Run(SteadyTime now) {
   return true;
 }
 
-size_t LaneTask::Call(PreparedBatch* batch) {
+size_t LaneTask::Call(PreparedBatch* batch, size_t events_max) {
   auto& inputs = own_->inputs;
   const auto& events = batch->input.events;
   inputs.clear();
@@ -100,7 +106,7 @@ size_t LaneTask::Call(PreparedBatch* batch) {
   auto& header_ends = own_->header_ends;
   own_->headers.clear();
   header_ends.clear();
-  const size_t end = batch->next + std::min(events.size() - batch->next, own_->call_max);
+  const size_t end = batch->next + std::min(events.size() - batch->next, events_max);
   for (size_t i = batch->next; i < end; ++i) {
     events[i].batch->ReadHeaders(events[i].index, &headers);
     own_->headers.insert(own_->headers.end(), headers.begin(), headers.end());
@@ -208,8 +214,11 @@ Status LaneTask::Keep(PreparedBatch* batch, uint32_t event, SteadyTime now) {
 
 // The unit that has the event tells what repeats of it would be.
 void LaneTask::MarkSeen(const ingest::InputEvent& event, uint32_t index) {
-  if (!task_.topics[event.topic].deduplicate) return;
-  const auto id = ingest::OutputIdIn(own_->inputs[index].headers);
+  if (task_.topics[event.topic].deduplicate) MarkSeen(event, own_->inputs[index].headers);
+}
+
+void LaneTask::MarkSeen(const ingest::InputEvent& event, std::span<const HeaderView> headers) {
+  const auto id = ingest::OutputIdIn(headers);
   if (!id) return;
   ingest::Repeats& seen = own_->seen[event.topic];
   const size_t before = seen.marks().size();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lane/task_start.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "commit/published_note.h"
@@ -22,6 +23,7 @@ void TaskStart::Begin(uint64_t* next_request) {
   acquired_.reset();
   points_.reset();
   lookup_ = 0;
+  crash_sent_ = false;
   fence_at_.reset();
   // The first connection lets every task begin anew.
   if (ports_->store && ports_->store->connection_number() == 0) return;
@@ -40,7 +42,12 @@ void TaskStart::Begin(uint64_t* next_request) {
                                .owner = settings_->owner,
                                .group = settings_->group,
                                .partition_count = task_->partition_count,
-                               .versions = settings_->versions});
+                               .versions = settings_->versions,
+                               .crash = CrashToCount()});
+}
+
+std::optional<CrashMark> TaskStart::CrashToCount() const {
+  return task_->crash && task_->crash->together == 1 ? task_->crash : std::nullopt;
 }
 
 bool TaskStart::IsMember() const { return ports_->group->IsMember(task_->group_metadata); }
@@ -78,10 +85,41 @@ void TaskStart::OnLookup(const commit::StartReply& reply) {
   if (reply.request != lookup_) return;
   points_ = reply.result;
   fence_at_.reset();
-  if (!transactional() || !*points_) return;
-  std::string owner = OwnerToFence();
-  former_owner_.clear();
-  if (!owner.empty()) Fence(std::move(owner));
+  if (!*points_) return;
+  if (transactional()) {
+    std::string owner = OwnerToFence();
+    former_owner_.clear();
+    if (!owner.empty()) Fence(std::move(owner));
+  }
+  if (!ports_->store) NoteCrash();
+}
+
+// The offsets are stable, so nothing of a former owner can change them any more, and this task has
+// nothing in a transaction yet: a plain commit of the same offset does no harm. The group does not
+// tell whether it took it; the next look-up does.
+void TaskStart::NoteCrash() {
+  const std::optional<CrashMark> mark = CrashToCount();
+  const auto point = std::find_if((*points_)->begin(), (*points_)->end(), [&](const auto& each) {
+    return mark && each.topic == mark->topic;
+  });
+  if (point == (*points_)->end()) return;
+  const int64_t offset = point->committed.value_or(point->start);
+  if (mark->offset < offset) return;  // passed
+  commit::PublishedNote note{.seq = 0, .owner = settings_->owner, .released = false};
+  if (const auto found = commit::NoteOf(point->metadata); point->committed && found) note = *found;
+  if (note.crash && HasCounted(*note.crash, mark->id)) return;
+  if (crash_sent_ || !IsMember()) {
+    points_ = crash_sent_
+                  ? Retriable("the group has not taken the crash at " +
+                              Coordinates(mark->topic, task_->partition, mark->offset) + " yet")
+                  : NotSure();
+    return;
+  }
+  crash_sent_ = true;
+  note.crash = Counted(note.crash, *mark);
+  const PartitionOffset counted{{mark->topic, task_->partition}, offset, commit::TextOf(note)};
+  ports_->group->Commit({&counted, 1});
+  LookUp();
 }
 
 // Who wrote the newest note and did not release the task, or acquired it and wrote none; empty:

@@ -26,6 +26,10 @@ namespace millrace::lane {
 // before our first transaction. So that the look-up does not wait for a dead owner's time-out, nor
 // readers of its outputs, a former owner that has not released the task is fenced by its
 // transactional id: as soon as the look-up tells that, or has waited for kUnstableMax.
+//
+// A crash that is told with the assignment is counted before any event is run: by the acquire, or,
+// without a store, in the note beside the group's unchanged offset, which is read again until it is
+// there.
 class TaskStart {
  public:
   TaskStart(const LaneSettings* settings, const LanePorts* ports, const TaskAssignment* task)
@@ -51,6 +55,8 @@ class TaskStart {
   bool transactional() const { return ports_->transactions != nullptr; }
   bool IsMember() const;
   void LookUp();
+  std::optional<CrashMark> CrashToCount() const;  // one that is charged to an event
+  void NoteCrash();
   void Fence(std::string owner);
   std::string OwnerToFence() const;
   Result<StartedTask> Decide() const;
@@ -63,6 +69,7 @@ class TaskStart {
   std::optional<Result<commit::Acquired>> acquired_;
   uint64_t lookup_ = 0;  // the request that is waited for; 0: none
   std::optional<Result<std::vector<commit::StartingPoint>>> points_;
+  bool crash_sent_ = false;             // in this attempt, to the group
   std::optional<SteadyTime> fence_at_;  // when a look-up has waited long enough
   uint64_t fence_ = 0;                  // the newest request
   // By us, under this assignment: it can commit nothing for the task any more. Without this two

@@ -82,6 +82,10 @@ constexpr SimpleFamily kSimpleFamilies[] = {
      &FunctionTotals::offsets_skipped},
     {MetricType::Counter, "millrace_repeats_dropped_total",
      "Records dropped as repeats of another function's outputs.", &FunctionTotals::repeats_dropped},
+    {MetricType::Counter, "millrace_records_put_aside_total",
+     "Records kept whole in the store and passed over: they had ended the function's process too "
+     "often.",
+     &FunctionTotals::records_put_aside},
     {MetricType::Gauge, "millrace_tasks", "Tasks that this host owns.", &FunctionTotals::tasks},
     {MetricType::Gauge, "millrace_retries_waiting", "Events that wait for their next attempt.",
      &FunctionTotals::retries_waiting},

@@ -20,6 +20,7 @@ void FunctionTotals::Add(const LaneCounters& lane) {
   outputs_suppressed += lane.outputs_suppressed.value();
   offsets_skipped += lane.offsets_skipped.value();
   repeats_dropped += lane.repeats_dropped.value();
+  records_put_aside += lane.records_put_aside.value();
   state_cache_hits += lane.state_cache_hits.value();
   state_cache_misses += lane.state_cache_misses.value();
   state_ondemand_reads += lane.state_ondemand_reads.value();

@@ -29,6 +29,7 @@ struct FunctionTotals {
   uint64_t outputs_suppressed = 0;
   uint64_t offsets_skipped = 0;
   uint64_t repeats_dropped = 0;
+  uint64_t records_put_aside = 0;
   uint64_t state_cache_hits = 0;
   uint64_t state_cache_misses = 0;
   uint64_t state_ondemand_reads = 0;

@@ -94,6 +94,7 @@ struct alignas(64) LaneCounters {
   SingleWriterCounter outputs_suppressed;
   SingleWriterCounter offsets_skipped;  // no longer retained
   SingleWriterCounter repeats_dropped;  // by their millrace-id
+  SingleWriterCounter records_put_aside;
   SingleWriterCounter state_cache_hits;
   SingleWriterCounter state_cache_misses;  // prefetched from the store
   SingleWriterCounter state_ondemand_reads;

@@ -19,6 +19,7 @@ namespace millrace::fakes {
 // commit beyond what is applied is kept as a violation: it would lose events at the next start.
 struct FakeGroup {
   std::map<TopicPartition, int64_t> committed;
+  std::map<TopicPartition, std::string> metadata;  // of lanes' commits
   std::function<int64_t(const TopicPartition&)> applied_of;
   std::vector<std::string> violations;
 
@@ -30,6 +31,7 @@ struct FakeGroup {
                              " while applied is " + std::to_string(applied_of(offset.at)));
       }
       committed[offset.at] = offset.offset;
+      metadata[offset.at] = offset.metadata;
     }
   }
 };
@@ -42,6 +44,7 @@ class FakeGroupOffsets final : public commit::GroupOffsets {
 
   bool held = false;
   bool is_member = true;
+  bool takes_commits = true;  // else they are lost
   StartPosition::Kind start = StartPosition::Kind::kEarliest;
   std::optional<Error> fails;
   uint64_t lookups = 0;
@@ -71,7 +74,7 @@ class FakeGroupOffsets final : public commit::GroupOffsets {
   }
   void Commit(std::span<const PartitionOffset> offsets) override {
     ++commits;
-    group_->Commit(offsets);
+    if (takes_commits) group_->Commit(offsets);
   }
   bool IsMember(const std::string&) const override { return is_member; }
 
@@ -86,6 +89,8 @@ class FakeGroupOffsets final : public commit::GroupOffsets {
       if (start == StartPosition::Kind::kLatest) point.start = log.end;
       const auto found = group_->committed.find(at);
       if (found != group_->committed.end()) point.committed = found->second;
+      const auto kept = group_->metadata.find(at);
+      if (kept != group_->metadata.end()) point.metadata = kept->second;
       points.push_back(std::move(point));
     }
     return points;

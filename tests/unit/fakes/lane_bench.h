@@ -69,6 +69,7 @@ class LaneBench {
   std::unique_ptr<lane::Lane> lane;
   bool deduplicate = false;                      // every topic
   commit::Transactions* transactions = nullptr;  // of a lane that is exactly once
+  std::optional<CrashMark> crash;                // told with the next assignment
 
   Status Create(TestFunction* function) {
     lane::LanePorts ports;
@@ -93,6 +94,7 @@ class LaneBench {
   void Assign(int32_t partition = 0, int partition_count = 4) {
     lane::TaskAssignment task{
         .partition = partition, .partition_count = partition_count, .topics = {}};
+    task.crash = std::exchange(crash, std::nullopt);
     for (const std::string& topic : topics_) {
       task.topics.push_back({.topic = topic, .filter = {}, .deduplicate = deduplicate});
     }

@@ -92,6 +92,8 @@ class TestFunction {
     body_->table.handle_batch = HandleBatch;
   }
 
+  std::string hash12 = "0123456789ab";  // of generations that are made from now on
+
   void RefuseStart(std::string reason) { body_->refuses_start = std::move(reason); }
   int started() const { return body_->started; }
   int stopped() const { return body_->stopped; }
@@ -100,7 +102,7 @@ class TestFunction {
   std::shared_ptr<const Generation> generation() {
     auto generation = std::make_shared<Generation>();
     generation->function = "test";
-    generation->hash12 = "0123456789ab";
+    generation->hash12 = hash12;
     generation->number = 1;
     generation->table = &body_->table;
     generation->uses = body_->uses;

@@ -99,14 +99,16 @@ class FakeApi final : public Api {
     echo.group = "millrace.default.echo";
     echo.topics = {"in"};
     echo.lanes = 1;
-    echo.tasks = {{.partition = 1,
-                   .lane = 0,
-                   .state = TaskState::kRetrying,
-                   .reason = "retry",
-                   .topics = {{"in", 41, 3}, {"in2", std::nullopt, std::nullopt}},
-                   .epoch = "ab",
-                   .recovery = RecoveryStatus{
-                       .text = "3 behind", .events_rerun = 3, .outputs_suppressed = 2}}};
+    echo.tasks = {
+        {.partition = 1,
+         .lane = 0,
+         .state = TaskState::kRetrying,
+         .reason = "retry",
+         .topics = {{"in", 41, 3}, {"in2", std::nullopt, std::nullopt}},
+         .epoch = "ab",
+         .recovery = RecoveryStatus{.text = "3 behind", .events_rerun = 3, .outputs_suppressed = 2},
+         .aside = {{"crash", "in", 7}},
+         .aside_count = 1}};
     echo.retries = {{.topic = "in",
                      .partition = 1,
                      .offset = 41,

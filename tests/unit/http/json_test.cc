@@ -53,7 +53,8 @@ TEST(FunctionJson, HasTheDocumentedShape) {
       R"("reason":"retry","topics":[{"topic":"in","applied":41,"lag":3},)"
       R"({"topic":"in2","applied":null,"lag":null}],"epoch":"ab",)"
       R"("recovery":{"kind":"went-back","text":"3 behind","events_rerun":3,)"
-      R"("outputs_suppressed":2,"offsets_skipped":0}}],)"
+      R"("outputs_suppressed":2,"offsets_skipped":0},)"
+      R"("aside":[{"kind":"crash","topic":"in","offset":7}],"aside_count":1}],)"
       R"("retries":[{"topic":"in","partition":1,"offset":41,"attempts":4,"next_try_in_ms":800,)"
       R"("reason":"no luck"}],"counters":{"records_ingested":0,"records_filtered":0,)"
       R"("invocations":{"done":0,"retry":0,"drop":0,"dead-letter":0,"fatal":0},"dropped":0,)"
@@ -61,7 +62,7 @@ TEST(FunctionJson, HasTheDocumentedShape) {
       R"("commit_effects":0,"transactions":{"committed":0,"aborted":0,"unknown":0,"fenced":0,)"
       R"("refused":0},"recoveries":{"went-back":0,"rebuild":0,"empty":0,"offset-reset":0,)"
       R"("retention":0},"events_rerun":0,"outputs_suppressed":0,"offsets_skipped":0,)"
-      R"("repeats_dropped":0,"state_cache_hits":0,"state_cache_misses":0,)"
+      R"("repeats_dropped":0,"records_put_aside":0,"state_cache_hits":0,"state_cache_misses":0,)"
       R"("state_ondemand_reads":0,"state_cache_bytes":0,"output_queue_bytes":0}})");
 }
 
