@@ -18,6 +18,8 @@ struct Breaks {
   bool redo_replay = false;     // a new owner is not given the redo
   bool redo_trim = false;       // entries of the redo are dropped before their cells are written
   bool redo_direct = false;     // a cell is written directly although an older entry has it
+  bool crash_id = false;        // the store counts a crash with every acquire that tells it
+  bool aside = false;           // the store keeps nothing that is put aside
 };
 
 inline std::optional<Breaks> BreakNamed(std::string_view name) {
@@ -40,6 +42,10 @@ inline std::optional<Breaks> BreakNamed(std::string_view name) {
     breaks.redo_trim = true;
   else if (name == "redo_direct")
     breaks.redo_direct = true;
+  else if (name == "crash_id")
+    breaks.crash_id = true;
+  else if (name == "aside")
+    breaks.aside = true;
   else
     return std::nullopt;
   return breaks;

@@ -117,6 +117,7 @@ void Schedule::Stall(Slot* slot) {
 void Schedule::GoBack() {
   Tell("GoBack");
   if (snapshots_.empty() || !store_faults_ || !settings_.stateful) return Crash(&AnySlot());
+  ForgetEnough();
   const int last = static_cast<int>(snapshots_.size()) - 1;
   const auto to = static_cast<size_t>(std::max(0, last - Below(3)));
   const fakes::FakeDatabase::Tasks snapshot = snapshots_[to];
@@ -138,6 +139,7 @@ void Schedule::LoseStore() {
   Tell("LoseStore");
   if (!store_faults_ || !settings_.stateful) return Crash(&AnySlot());
   outcome_.rows.Hit(Row::kStoreLost);
+  ForgetEnough();
   cluster_.database.Restore({});
   snapshots_.clear();
   if (Below(2) == 0) {
@@ -154,6 +156,7 @@ void Schedule::Outage() {
     cluster_.late.erase(cluster_.late.begin());
   }
   slow_ = false;
+  poison_.Disarm();
   switch (settings_.stateful ? Below(4) : 0) {
     case 0:
       PassRetention();
@@ -169,6 +172,7 @@ void Schedule::Outage() {
       break;
   }
   slow_ = true;
+  poison_.Arm();
   if (!violation_.empty()) return;
   CrashAll();
   StartAll(settings_.policies, kTasks);

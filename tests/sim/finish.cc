@@ -44,7 +44,8 @@ bool Schedule::Finish() {
 }
 
 void Schedule::CalmStep(Process* process) {
-  process->Step();
+  StepProcess(process);
+  if (process->dead()) return;
   process->store.Settle();
   for (int i = 0; i < 64 && process->transactions.Advance(); ++i) {
   }
@@ -61,7 +62,11 @@ void Schedule::Calm() {
   bool stalled = false;
   for (Slot& slot : slots_) {
     CalmStep(slot.process.get());
+    BuryDead();
+    if (!slot.process) Start(&slot);
     stalled = stalled || slot.process->transactions.stalled();
+    MendWhatStopped();
+    if (!violation_.empty()) return;
     if (const auto reason = slot.process->lane->stop_reason()) {
       violation_ = "the function stopped: " + reason->text;
     }
@@ -72,6 +77,7 @@ void Schedule::Calm() {
   cluster_.clock.Advance(stalled ? Millis(1'000) : kRound);
   cluster_.broker.Expire(cluster_.clock.Now(), kTransactionTimeout);
   CheckStore();
+  NoteEnough();
 }
 
 void Schedule::CheckStore() {
@@ -127,13 +133,14 @@ std::string Schedule::Check() {
   for (int32_t partition = 0; partition < kTasks && settings_.stateful; ++partition) {
     if (std::string wrong = CheckState(partition); !wrong.empty()) return wrong;
   }
+  if (std::string wrong = CheckPoison(); !wrong.empty()) return wrong;
   return CheckOutputs();
 }
 
 std::string Schedule::CheckState(int32_t partition) {
   std::map<std::string, int> counts;
   for (const fakes::StoredRecord& record : produced_[static_cast<size_t>(partition)]) {
-    if (!Skipped(partition, record.offset)) ++counts[*record.key];
+    if (!NeverHandled(partition, record.offset)) ++counts[*record.key];
   }
   for (const auto& [key, count] : counts) {
     const std::string stored = cluster_.database.cell(partition, 0, key).value_or("none");
@@ -152,7 +159,7 @@ std::string Schedule::CheckOutputs() {
   for (int32_t task = 0; task < kTasks; ++task) {
     std::map<std::string, int> counts;
     for (const fakes::StoredRecord& record : produced_[static_cast<size_t>(task)]) {
-      if (Skipped(task, record.offset)) continue;
+      if (NeverHandled(task, record.offset)) continue;
       const std::string value =
           settings_.stateful ? std::to_string(++counts[*record.key]) : *record.value;
       const int outputs = (*record.value)[0] - '0';

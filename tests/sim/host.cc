@@ -22,6 +22,7 @@ lane::LaneSettings LaneSettingsOf(const HostSettings& settings, const std::strin
   lane.cache_bytes = settings.cache_bytes;
   lane.state_write_interval = settings.state_write_interval;
   lane.redo_bytes_max = settings.redo_bytes_max;
+  lane.max_crashes = settings.max_crashes;
   lane.fenced_wait = Millis(300);
   return lane;
 }
@@ -73,13 +74,20 @@ void Process::AdvanceOutputs(size_t written, size_t acknowledged) {
   sink.Acknowledge(std::min(acknowledged, written_ - sink.acknowledged));
 }
 
-void Process::Assign(int32_t partition, int partition_count) {
+void Process::Assign(int32_t partition, int partition_count, std::optional<CrashMark> crash) {
   tasks.insert(partition);
   lane::TaskAssignment task{.partition = partition,
                             .partition_count = partition_count,
                             .topics = {{.topic = "in", .filter = {}}},
-                            .group_metadata = member.metadata};
+                            .group_metadata = member.metadata,
+                            .crash = std::move(crash)};
   lane->Assign(std::move(task));
+}
+
+void Process::Die() {
+  member.dead = true;
+  store.cut = true;
+  sink.cut = true;
 }
 
 void Process::Revoke(int32_t partition) {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -37,6 +38,7 @@ struct HostSettings {
   size_t cache_bytes = 1 << 20;
   Millis state_write_interval{100};
   size_t redo_bytes_max = 1 << 20;
+  int max_crashes = 3;
 };
 
 // One process of a host: a lane with its connections, and what it knows of its group. Gone with the
@@ -55,9 +57,12 @@ class Process final : public lane::LaneObserver {
     return store.has_news() || group.has_news() || transactions.has_news() || sink.has_news();
   }
 
-  void Assign(int32_t partition, int partition_count);
+  void Assign(int32_t partition, int partition_count, std::optional<CrashMark> crash);
   void Revoke(int32_t partition);
   void Abandon(int32_t partition);
+  // Its handler ends it, while the lane is in the midst of a step.
+  void Die();
+  bool dead() const { return member.dead; }
   // Tasks that the lane has given up since, with their final offsets.
   std::vector<lane::ReleasedTask> TakeReleased();
 

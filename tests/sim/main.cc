@@ -107,10 +107,11 @@ int main(int argc, char** argv) {
   CLI::App app("Random schedules of faults against the real lane, commit and recovery code.");
   app.add_option("--seeds", options.seeds, "how many schedules");
   app.add_option("--first", options.first, "the first seed");
-  app.add_option("--break", options.break_name,
-                 "leave one safety out: epoch, cas, outbox, stable_offsets, metadata, "
-                 "local_position, redo_replay, redo_trim, redo_direct; exit 1 when that is "
-                 "noticed");
+  app.add_option(
+      "--break", options.break_name,
+      "leave one safety out: epoch, cas, outbox, stable_offsets, metadata, "
+      "local_position, redo_replay, redo_trim, redo_direct, crash_id, aside; exit 1 when "
+      "that is noticed");
   app.add_option("--seeds-file", options.seeds_file, "run these seeds first, one per line");
   app.add_option("--jobs", options.jobs, "threads; every schedule runs on one")
       ->check(CLI::Range(1u, 64u));

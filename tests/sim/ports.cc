@@ -8,6 +8,7 @@ namespace millrace::sim {
 using commit::TransactionResult;
 
 void SimTransactions::StartTransaction(commit::TransactionRequest request) {
+  if (member_->dead) return;
   if (has_request_) std::abort();  // the port takes one at a time
   has_request_ = true;
   request_ = std::move(request);

@@ -25,6 +25,7 @@ inline constexpr int32_t kOutputPartitions = 3;
 struct Member {
   std::string id;
   std::string metadata;  // at the newest assignment
+  bool dead = false;     // the process has ended: nothing of it gets out any more
 };
 
 // A lane's transactional producer against the simulated broker: every request is one step that the
@@ -114,7 +115,7 @@ class SimGroupOffsets final : public commit::GroupOffsets {
   }
   bool PollLookup(commit::StartReply* reply) override;
   void Commit(std::span<const PartitionOffset> offsets) override {
-    broker_->Commit(offsets, member_->metadata);
+    if (!member_->dead) broker_->Commit(offsets, member_->metadata);
   }
   bool IsMember(const std::string& metadata) const override { return broker_->Holds(metadata); }
 

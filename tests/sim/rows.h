@@ -24,8 +24,12 @@ enum class Row {
   kCrashWithRedo,
   kRedoTakenOver,
   kWentBackWithRedo,
+  kPoisonAlone,
+  kPoisonTogether,
+  kPutAside,
+  kPoisonStops,
 };
-inline constexpr size_t kRows = 14;
+inline constexpr size_t kRows = 18;
 inline constexpr std::array<std::string_view, kRows> kRowNames = {
     "crash before the store got the commit",
     "the store applied it, the reply is lost",
@@ -40,7 +44,11 @@ inline constexpr std::array<std::string_view, kRows> kRowNames = {
     "a transaction call times out",
     "crash between a deferred write and its cell",
     "a new owner takes over what waits for its cell",
-    "the store went back to a time with deferred writes"};
+    "the store went back to a time with deferred writes",
+    "a record ends the process",
+    "one of several that are handled in one call ends the process",
+    "a record that ends the process too often is put aside",
+    "a function without a store stops at such a record"};
 
 struct RowCounts {
   std::array<uint64_t, kRows> hits{};

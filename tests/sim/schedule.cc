@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <optional>
 
 namespace millrace::sim {
 namespace {
@@ -24,8 +25,8 @@ Schedule::Schedule(uint64_t seed, Breaks breaks, bool verbose)
     : seed_(seed),
       verbose_(verbose),
       random_(seed * 0x9e3779b97f4a7c15ull + 1),
-      function_(seed % 5 < 4 ? kStateful : kStateless,
-                [this](HandlerEvent& event) { return Handle(event); }) {
+      poison_(seed),
+      function_(MakeFunction(seed)) {
   settings_.stateful = seed % 5 < 4;
   settings_.delivery = Below(4) == 0 ? Delivery::kAtLeastOnce : Delivery::kExactlyOnce;
   settings_.policies.on_state_loss = OnStateLoss::kRebuild;
@@ -37,6 +38,13 @@ Schedule::Schedule(uint64_t seed, Breaks breaks, bool verbose)
   settings_.cache_bytes = kCacheBytes[static_cast<size_t>(Below(4))];
   settings_.state_write_interval = Millis(Below(2) == 0 ? Below(50) : Below(1'000));
   settings_.redo_bytes_max = Below(4) == 0 ? 60 : 1 << 20;
+  settings_.max_crashes = poison_.max_crashes();
+  cluster_.database.on_aside = [this](int32_t partition, const AsideName& name,
+                                      const fakes::StoredTask& task) {
+    OnPutAside(partition, name, task);
+  };
+  cluster_.database.knows_crashes = !breaks.crash_id;
+  cluster_.database.keeps_aside = !breaks.aside;
   cluster_.database.checks_epoch = !breaks.epoch;
   cluster_.database.checks_seq = !breaks.cas;
   cluster_.database.keeps_outbox = !breaks.outbox;
@@ -71,8 +79,26 @@ void Schedule::Tell(const std::string& what) const {
   std::puts(all.c_str());
 }
 
-// Counts the events of a key and emits as many outputs as the event's value says.
+fakes::TestFunction Schedule::MakeFunction(uint64_t seed) {
+  const std::vector<Use>& uses = seed % 5 < 4 ? kStateful : kStateless;
+  if (!poison_.batches()) return {uses, [this](HandlerEvent& event) { return Handle(event); }};
+  return {uses, [this](std::span<HandlerEvent> events, std::span<int32_t> outcomes) {
+            HandleBatch(events, outcomes);
+          }};
+}
+
 int32_t Schedule::Handle(HandlerEvent& event) {
+  return Ends({&event, 1}) ? MR_RETRY : HandleGood(event);
+}
+
+void Schedule::HandleBatch(std::span<HandlerEvent> events, std::span<int32_t> outcomes) {
+  std::fill(outcomes.begin(), outcomes.end(), MR_RETRY);
+  if (Ends(events)) return;
+  for (size_t i = 0; i < events.size(); ++i) outcomes[i] = HandleGood(events[i]);
+}
+
+// Counts the events of a key and emits as many outputs as the event's value says.
+int32_t Schedule::HandleGood(HandlerEvent& event) {
   if (slow_ && Below(400) == 0) cluster_.clock.Advance(Millis(Below(2'000)));
   if (slow_ && Below(300) == 0) return MR_RETRY;
   std::string text(event.value().view());
@@ -114,6 +140,7 @@ void Schedule::Act() {
   for (Slot& slot : slots_) Tick(&slot);
   for (Slot& slot : slots_) {
     if (slot.process && !slot.frozen && Below(4) != 0) Progress(&slot);
+    BuryDead();
     if (slot.process && slot.frozen) slot.process->store.Execute(static_cast<size_t>(Below(2)));
   }
   if (Below(2) == 0) cluster_.clock.Advance(Millis(Below(30)));
@@ -126,6 +153,8 @@ void Schedule::Act() {
   if (Below(30) == 0) Snapshot();
   StepRebalance();
   CheckStore();
+  NoteEnough();
+  MendWhatStopped();
 }
 
 void Schedule::Produce(int count) {
@@ -137,6 +166,7 @@ void Schedule::Produce(int count) {
                                .value = std::to_string(Below(3))};
     record.offset = cluster_.log.at(to).end;
     cluster_.log.Append(to, record);
+    poison_.OnProduced({to.partition, record.offset});
     produced_[static_cast<size_t>(to.partition)].push_back(std::move(record));
     if (Below(8) == 0) cluster_.log.AddMarkers(to, 1);
   }
@@ -144,7 +174,7 @@ void Schedule::Produce(int count) {
 
 void Schedule::Progress(Slot* slot) {
   const int steps = Below(5) + 1;
-  for (int i = 0; i < steps; ++i) Micro(slot->process.get());
+  for (int i = 0; i < steps && !slot->process->dead(); ++i) Micro(slot->process.get());
   Trace(slot->process->store.outstanding() * kSlots + slot->process->tasks.size());
 }
 
@@ -152,7 +182,7 @@ void Schedule::Micro(Process* process) {
   switch (Below(6)) {
     case 0:
     case 1:
-      return process->Step();
+      return StepProcess(process);
     case 2:
       return process->store.Execute(static_cast<size_t>(Below(6)));
     case 3:
@@ -165,6 +195,12 @@ void Schedule::Micro(Process* process) {
       process->group.Advance();
       return process->AdvanceOutputs(static_cast<size_t>(Below(8)), static_cast<size_t>(Below(8)));
   }
+}
+
+void Schedule::StepProcess(Process* process) {
+  stepping_ = process;
+  process->Step();
+  stepping_ = nullptr;
 }
 
 // What was planned for a host.
@@ -265,7 +301,9 @@ void Schedule::FinishRebalance() {
   for (int32_t partition = 0; partition < kTasks; ++partition) {
     Slot* to = members[static_cast<size_t>(Below(static_cast<int>(members.size())))];
     Trace(static_cast<uint64_t>(partition) * kSlots + static_cast<uint64_t>(to - &slots_[0]));
-    to->process->Assign(partition, partition_count_);
+    const auto crash = to->crashes.extract(partition);
+    to->process->Assign(partition, partition_count_,
+                        crash ? std::optional(crash.mapped()) : std::nullopt);
   }
 }
 

@@ -3,13 +3,16 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <random>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "sim/host.h"
+#include "sim/poison.h"
 #include "sim/rows.h"
 
 namespace millrace::sim {
@@ -43,7 +46,8 @@ class Schedule {
     int restart_in = 0;   // actions; 0: not planned
     int expel_in = 0;
     int thaw_in = 0;
-    int notice_in = 0;  // an expelled one hears of it
+    int notice_in = 0;                     // an expelled one hears of it
+    std::map<int32_t, CrashMark> crashes;  // of its processes, not told yet; by task
   };
 
   // --- Randomness and the trace.
@@ -59,7 +63,27 @@ class Schedule {
   void Micro(Process* process);
   void Tick(Slot* slot);
   void Snapshot();
+  fakes::TestFunction MakeFunction(uint64_t seed);
   int32_t Handle(fakes::HandlerEvent& event);
+  void HandleBatch(std::span<fakes::HandlerEvent> events, std::span<int32_t> outcomes);
+  int32_t HandleGood(fakes::HandlerEvent& event);
+  void StepProcess(Process* process);
+
+  // --- Records that end the process (poisoned.cc).
+  bool Ends(std::span<fakes::HandlerEvent> events);
+  bool MustNotRun(const Poison::At& at);
+  void NoteEnough();
+  void ForgetEnough() {
+    store_is_whole_ = false;
+    enough_.clear();
+  }
+  bool Charges(const CrashCount& crash, const Poison::At& at) const;
+  void EndProcess(const fakes::HandlerEvent& first, size_t together);
+  void BuryDead();
+  void MendWhatStopped();
+  void OnPutAside(int32_t partition, const AsideName& name, const fakes::StoredTask& task);
+  std::string CheckPoison();
+  bool NeverHandled(int32_t partition, int64_t offset) const;
 
   // --- The group.
   void Start(Slot* slot);
@@ -109,7 +133,12 @@ class Schedule {
   uint64_t trace_ = 0xcbf29ce484222325ull;
   HostSettings settings_;
   Cluster cluster_;
+  Poison poison_;
   fakes::TestFunction function_;
+  Process* stepping_ = nullptr;
+  int mended_ = 0;               // libraries
+  std::set<Poison::At> enough_;  // were charged often enough
+  bool store_is_whole_ = true;   // it has never forgotten anything
   std::array<Slot, kSlots> slots_;
   bool rebalancing_ = false;
   SteadyTime rebalance_until_{};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -58,9 +59,13 @@ class FakeDatabase {
   bool checks_epoch = true;
   bool checks_seq = true;
   bool keeps_outbox = true;
-  bool gives_redo = true;              // to a new owner
-  bool keeps_redo = true;              // until it is trimmed; else the newest entry alone
-  bool defers_held = true;             // else what an older entry has is written directly
+  bool gives_redo = true;     // to a new owner
+  bool keeps_redo = true;     // until it is trimmed; else the newest entry alone
+  bool defers_held = true;    // else what an older entry has is written directly
+  bool knows_crashes = true;  // that it has counted; else it counts them again
+  bool keeps_aside = true;
+  // Is told of every record that is put aside, in the task as it is then.
+  std::function<void(int32_t partition, const AsideName&, const StoredTask&)> on_aside = {};
   std::optional<std::string> rejects;  // writes are refused for this reason
   uint64_t commits_applied = 0;
   uint64_t superseded_commits = 0;  // applied though another owner had acquired: never, if checked
@@ -129,6 +134,7 @@ class FakeDatabase {
     }
     redo_given += task.redo.empty() ? 0 : 1;
     for (const auto& [at, seen] : task.seen) acquired.seen.push_back(seen);
+    if (!knows_crashes && request.crash) task.crashes[request.crash->topic].ids.clear();
     CountCrash(request.crash, task.applied, &task.crashes);
     for (const auto& [topic, crash] : task.crashes) acquired.crashes.push_back({topic, crash});
     acquired.aside_count = task.aside.size();
@@ -177,7 +183,10 @@ class FakeDatabase {
     for (const Commit::Write& write : commit.writes) ApplyWrite(&task, write);
     ApplyRedo(&task, commit);
     CheckRedo(task, commit);
-    for (const commit::AsideEntry& entry : commit.aside) task.aside[entry.name] = entry.packed;
+    for (const commit::AsideEntry& entry : commit.aside) {
+      if (keeps_aside) task.aside[entry.name] = entry.packed;
+      if (on_aside) on_aside(commit.partition, entry.name, task);
+    }
     for (const TopicOffset& applied : commit.applied) task.applied[applied.topic] = applied.offset;
     task.seq = commit.seq;
     for (const uint64_t seq : commit.trimmed) task.outbox.erase(seq);

@@ -26,6 +26,7 @@ struct ProducedRecord {
 class FakeOutputSink final : public effects::OutputSink {
  public:
   bool held = false;
+  bool cut = false;                              // what is produced from now on goes nowhere
   std::map<uint32_t, int32_t> partition_counts;  // per output; none: the topic is not known
   size_t message_bytes = 1024 * 1024;
   std::optional<Error> refuses_at_once;  // Produce fails
@@ -42,6 +43,10 @@ class FakeOutputSink final : public effects::OutputSink {
 
   Status Produce(const effects::OutputRecord& record, effects::OutputTicket* ticket) override {
     if (refuses_at_once) return *refuses_at_once;
+    if (cut) {
+      ++ticket->pending;
+      return {};
+    }
     ProducedRecord copy{.output = record.output,
                         .key = record.key.Copy(),
                         .value = record.value.Copy(),

@@ -25,6 +25,7 @@ class FakeStore final : public commit::CommitStore, public state::StateReader {
   explicit FakeStore(FakeDatabase* database) : database_(database) {}
 
   bool held = false;
+  bool cut = false;  // what is sent from now on goes nowhere
   state::ReadView view = state::ReadView::kOwner;
   bool read_now_fails = false;
   uint64_t reads = 0;       // requests of StartRead
@@ -181,6 +182,7 @@ class FakeStore final : public commit::CommitStore, public state::StateReader {
   }
 
   void Send(Ask ask) {
+    if (cut) return;
     Request request(std::move(ask));
     if (!connected_) {
       Fail(&request);
