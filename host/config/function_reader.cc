@@ -103,6 +103,7 @@ FunctionSpec ReadFunction(const Entry& entry, Report* report) {
   reader.Read("commit_interval", &spec.commit_interval);
   reader.Read("commit_max_effects", &spec.commit_max_effects);
   reader.Read("commit_max_bytes", &spec.commit_max_bytes);
+  reader.Read("max_crashes", &spec.max_crashes);
   reader.Read("cache_bytes", &spec.cache_bytes);
   spec.triggers = ReadTriggers(reader, entry.key_at);
   ReadOutputs(reader, &spec.outputs);

@@ -174,6 +174,13 @@ constexpr Key kFunctionKeys[] = {
      .default_text = "256KiB",
      .min = kKiB,
      .max = 64 * kMiB},
+    {.name = "max_crashes",
+     .type = KeyType::kInteger,
+     .about = "How often one record may end the function's process. Then it is kept aside whole; "
+              "without state the function stops.",
+     .default_text = "3",
+     .min = 1,
+     .max = 100},
     {.name = "cache_bytes",
      .type = KeyType::kSize,
      .about = "State that a lane keeps in memory.",

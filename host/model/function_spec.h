@@ -110,6 +110,7 @@ struct FunctionSpec {
   Millis commit_interval{100};
   int commit_max_effects = 500;
   int64_t commit_max_bytes = 256 * 1024;
+  int max_crashes = 3;                         // by one record, until it is put aside
   int64_t cache_bytes = 64 * 1024 * 1024;      // per lane, shared by its tasks
   std::vector<KafkaTrigger> triggers;          // all in one subscription; no topic twice
   std::map<std::string, std::string> outputs;  // the library's output name → topic

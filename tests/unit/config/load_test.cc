@@ -43,6 +43,7 @@ functions:
     commit_interval: 1s
     commit_max_effects: 9
     commit_max_bytes: 4096
+    max_crashes: 5
     cache_bytes: 1MiB
     triggers:
       - kafka: { topics: [a, b], start: latest, filter: { header: kind, equals: "" } }
@@ -89,6 +90,7 @@ TEST_F(ConfigTest, EveryFunctionKeyReachesItsField) {
   want.commit_interval = Millis(1000);
   want.commit_max_effects = 9;
   want.commit_max_bytes = 4096;
+  want.max_crashes = 5;
   want.cache_bytes = 1 << 20;
   using Kind = StartPosition::Kind;
   want.triggers = {{{"a", "b"}, {Kind::kLatest}, HeaderFilter{"kind", ""}},

@@ -45,6 +45,11 @@ TEST_F(ConfigTest, WrongTypesAndRangesAreNamed) {
   EXPECT_THAT(ErrorsOfFunction("lanes: 0"),
               ElementsAre("functions.f.lanes must be from 1 to 256, not \"0\""));
   EXPECT_THAT(ErrorsOfFunction("lanes: 99999999999999999999"), SizeIs(1));
+  for (const std::string crashes : {"0", "101"}) {
+    EXPECT_THAT(
+        ErrorsOfFunction("max_crashes: " + crashes),
+        ElementsAre("functions.f.max_crashes must be from 1 to 100, not \"" + crashes + "\""));
+  }
   EXPECT_THAT(ErrorsOfFunction("batch: 5"),
               ElementsAre("functions.f.batch must be a map of settings, not \"5\""));
   EXPECT_THAT(ErrorsOfFunction("library: [a]"),
