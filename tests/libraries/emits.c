@@ -2,18 +2,12 @@
 /* Emits what the value names: to an output that is not declared ("undeclared"), or 10 MB ("large");
  * any other value goes to the output as it is. */
 #include <stdlib.h>
-#include <string.h>
 
-#include "minimal.h"
+#include "echo.h"
 
 MR_NOTE("abi 1.0\nname emits\nuse output out\n");
 
-enum { kOut = 1, kNowhere = 99, kLarge = 10 * 1024 * 1024 };
-static const mr_use kUses[] = {{kOut, MR_OUTPUT, 0, {"out", 3}}};
-
-static int Is(mr_slice value, const char* word) {
-  return value.size == strlen(word) && memcmp(value.data, word, value.size) == 0;
-}
+enum { kNowhere = 99, kLarge = 10 * 1024 * 1024 };
 
 static int32_t Handle(void* instance, mr_context* context, const mr_event* event) {
   const mr_host* host = instance;
@@ -28,8 +22,4 @@ static int32_t Handle(void* instance, mr_context* context, const mr_event* event
   free(large);
   return MR_DONE; /* a failure counts all the same */
 }
-static const mr_function kFunction = {
-    sizeof kFunction, MR_ABI_MAJOR, MR_ABI_MINOR, 1,      kUses, MinimalOpen,
-    MinimalClose,     MinimalStart, MinimalStop,  Handle, NULL,  NULL};
-
-const mr_function* millrace_function(void) { return &kFunction; }
+ECHO_FUNCTION(MinimalOpen, MinimalStart, Handle);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Would echo, but aborts in its open(). */
+#include <stdlib.h>
+
+#include "echo.h"
+
+MR_NOTE("abi 1.0\nname aborts-in-open\nuse output out\n");
+
+static int32_t Open(const mr_host* host, mr_setup* setup, void** library) {
+  (void)host;
+  (void)setup;
+  (void)library;
+  abort();
+}
+
+static int32_t Handle(void* instance, mr_context* context, const mr_event* event) {
+  return Emit(instance, context, event, event->value);
+}
+ECHO_FUNCTION(Open, MinimalStart, Handle);
