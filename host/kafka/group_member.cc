@@ -8,6 +8,7 @@
 
 #include "kafka/client.h"
 #include "kafka/group_metadata.h"
+#include "kafka/lease_interceptor.h"
 #include "kafka/member_state.h"
 #include "kafka/offset_list.h"
 #include "kafka/topic_watch.h"
@@ -80,7 +81,7 @@ bool MemberState::IsMember(const std::string& metadata_at_assignment) {
     std::lock_guard lock(mutex);
     if (metadata_at_assignment.empty() || metadata_at_assignment != group_metadata) return false;
   }
-  return lease.Holds(MembershipLease::Now(), session) && !rd_kafka_assignment_lost(client->get());
+  return lease->Holds(MembershipLease::Now(), session) && !rd_kafka_assignment_lost(client->get());
 }
 
 // The control thread's side: what was asked of the group and what it still owes us.
@@ -156,6 +157,7 @@ GroupMember::Impl::~Impl() {
 }
 
 bool GroupMember::Impl::Poll(GroupEvent* event) {
+  state_.lease->SetLost(rd_kafka_assignment_lost(rk()) != 0, MembershipLease::Now());
   ServeFinalCommit();
   for (int i = 0; i < kEventsPerPoll; ++i) {
     const EventPtr from(rd_kafka_queue_poll(queue_.get(), 0));
@@ -214,7 +216,9 @@ bool GroupMember::Impl::TakeAssignment(GroupEvent* event) {
     state_.assigned = {event->partitions.begin(), event->partitions.end()};
     state_.group_metadata = *metadata;
   }
-  state_.lease.OnAssigned();
+  state_.lease->SetLost(false, MembershipLease::Now());
+  state_.lease->SetAssignment(*metadata);
+  state_.lease->OnAssigned();
   owed_ = Owed::kAccept;
   event->kind = GroupEvent::Kind::kAssigned;
   event->group_metadata = std::move(*metadata);
@@ -270,6 +274,7 @@ void GroupMember::Impl::Release(std::span<const PartitionOffset> final_offsets) 
     state_.assigned.clear();
     state_.group_metadata.clear();
   }
+  state_.lease->SetAssignment({});
   if (final_offsets.empty() || rd_kafka_assignment_lost(rk())) return Unassign();
   const PartitionListPtr list = ToList(final_offsets);
   const auto error = rd_kafka_commit_queue(rk(), list.get(), commit_queue_.get(), nullptr, nullptr);
@@ -324,7 +329,9 @@ Result<std::unique_ptr<GroupMember>> GroupMember::Join(const GroupMemberOptions&
   auto state = std::make_shared<MemberState>();
   state->session = std::chrono::milliseconds(SessionTimeoutMs(options.client.properties));
   ConfBuilder conf = ConfOf(options);
-  state->lease.Attach(conf.get());
+  state->lease = options.lease ? options.lease : std::make_shared<MembershipLease>();
+  state->lease->SetSession(state->session);
+  AttachLease(state->lease.get(), conf.get());
   auto client = Client::Create(RD_KAFKA_CONSUMER, std::move(conf), options.client, nullptr);
   if (!client) return client.error();
   state->client = std::move(*client);

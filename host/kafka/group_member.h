@@ -11,6 +11,7 @@
 
 namespace millrace::kafka {
 
+class MembershipLease;
 class TopicWatch;
 struct MemberState;
 
@@ -22,6 +23,8 @@ struct GroupMemberOptions {
   // Non-blocking eventfd, written when Poll has something to say; -1 = none. Must outlive the
   // member and its offset lanes. Poll at least every 100 ms all the same.
   int wake_fd = -1;
+  // Where the lease of the membership is kept, for processes that have no more of it; null: within.
+  std::shared_ptr<MembershipLease> lease = nullptr;
 };
 
 // The function's consumer on this host that joins the group and fetches nothing: it answers every

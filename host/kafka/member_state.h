@@ -17,7 +17,7 @@ namespace millrace::kafka {
 // The membership's handle, shared by the group member and the offsets worker. The library's calls
 // are thread-safe; the rest is guarded. Private to this folder.
 struct MemberState {
-  MembershipLease lease;  // outlives the client
+  std::shared_ptr<MembershipLease> lease;  // outlives the client
   std::chrono::milliseconds session{};
   std::unique_ptr<Client> client;
 

@@ -3,33 +3,14 @@
 
 #include <time.h>
 
+#include <functional>
+
 namespace millrace::kafka {
 namespace {
 
 // Of Kafka's protocol.
 constexpr int16_t kHeartbeat = 12;
 constexpr int16_t kSyncGroup = 14;
-constexpr const char* kName = "membership-lease";
-
-MembershipLease& Of(void* opaque) { return *static_cast<MembershipLease*>(opaque); }
-
-rd_kafka_resp_err_t OnSent(rd_kafka_t*, int, const char*, int32_t, int16_t api_key, int16_t,
-                           int32_t, size_t, void* lease) {
-  Of(lease).OnSent(api_key, MembershipLease::Now());
-  return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-rd_kafka_resp_err_t OnReceived(rd_kafka_t*, int, const char*, int32_t, int16_t api_key, int16_t,
-                               int32_t, size_t, int64_t, rd_kafka_resp_err_t error, void* lease) {
-  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) Of(lease).OnReceived(api_key);
-  return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-rd_kafka_resp_err_t OnNew(rd_kafka_t* client, const rd_kafka_conf_t*, void* lease, char*, size_t) {
-  rd_kafka_interceptor_add_on_request_sent(client, kName, OnSent, lease);
-  rd_kafka_interceptor_add_on_response_received(client, kName, OnReceived, lease);
-  return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
 
 }  // namespace
 
@@ -53,8 +34,20 @@ void MembershipLease::OnReceived(int16_t api_key) {
   if (api_key == kHeartbeat) answered_ = true;
 }
 
-void MembershipLease::Attach(rd_kafka_conf_t* conf) {
-  rd_kafka_conf_interceptor_add_on_new(conf, kName, OnNew, this);
+uint64_t MembershipLease::Hash(std::string_view group_metadata) {
+  if (group_metadata.empty()) return kNone;
+  const uint64_t hash = std::hash<std::string_view>()(group_metadata);
+  return hash == kNone ? kNone + 1 : hash;
+}
+
+void MembershipLease::SetAssignment(std::string_view group_metadata) {
+  assignment_ = Hash(group_metadata);
+}
+
+bool MembershipLease::IsMember(std::string_view metadata_at_assignment, Nanos now) const {
+  const uint64_t asked = Hash(metadata_at_assignment);
+  return asked != kNone && asked == assignment_ && !lost_ && now < Nanos(looked_) + kLookedMax &&
+         Holds(now, Nanos(session_.load()));
 }
 
 }  // namespace millrace::kafka

@@ -4,8 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-
-#include "kafka/handle.h"
+#include <string_view>
 
 namespace millrace::kafka {
 
@@ -15,10 +14,11 @@ namespace millrace::kafka {
 // known when the next one is sent: after a refusal the library gives its assignment up as lost
 // before it sends anything else (rd_kafka_assignment_lost). A join is as good as a heartbeat.
 // Suspended machines count: the clock goes on meanwhile. Called from the library's threads and
-// asked from any.
+// asked from any, also of another process that has it in shared memory: atomic numbers alone.
 class MembershipLease {
  public:
   using Nanos = std::chrono::nanoseconds;
+  static constexpr std::chrono::milliseconds kLookedMax{500};
 
   // Of CLOCK_BOOTTIME.
   static Nanos Now();
@@ -30,18 +30,35 @@ class MembershipLease {
 
   bool Holds(Nanos now, Nanos session) const { return now < Nanos(confirmed_.load()) + session; }
 
-  // Has every client of this configuration tell the lease, which outlives the clients.
-  void Attach(rd_kafka_conf_t* conf);
+  // The member's session time-out, and the group's metadata of what it was assigned last; empty:
+  // nothing. `lost` as rd_kafka_assignment_lost tells, looked at again all the time: what is older
+  // than kLookedMax is not believed.
+  void SetSession(Nanos session) { session_ = session.count(); }
+  void SetAssignment(std::string_view group_metadata);
+  void SetLost(bool lost, Nanos now) {
+    lost_ = lost;
+    looked_ = now.count();
+  }
+
+  // What commit::GroupOffsets::IsMember asks, for who has nothing but the lease.
+  bool IsMember(std::string_view metadata_at_assignment, Nanos now) const;
 
  private:
+  static constexpr uint64_t kNone = 0;
+
   void Confirm(int64_t sent) {
     if (sent > confirmed_) confirmed_ = sent;
   }
+  static uint64_t Hash(std::string_view group_metadata);
 
   std::atomic<int64_t> confirmed_{INT64_MIN / 2};  // when what was accepted last had been sent
   std::atomic<int64_t> synced_{INT64_MIN / 2};     // when the newest SyncGroup was sent
   std::atomic<int64_t> heartbeat_{INT64_MIN / 2};  // when the newest heartbeat was sent
   std::atomic<bool> answered_{false};              // that heartbeat
+  std::atomic<int64_t> session_{0};
+  std::atomic<uint64_t> assignment_{kNone};  // a hash of the metadata
+  std::atomic<bool> lost_{false};
+  std::atomic<int64_t> looked_{INT64_MIN / 2};
 };
 
 }  // namespace millrace::kafka

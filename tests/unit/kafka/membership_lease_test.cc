@@ -63,5 +63,33 @@ TEST_F(LeaseTest, AnAnswerBeforeANewJoinIsForgotten) {
   EXPECT_FALSE(Holds(10));
 }
 
+TEST_F(LeaseTest, WhoHasNothingElseIsAMemberUnderItsOwnAssignmentAlone) {
+  lease.SetSession(kSession);
+  Join(0);
+  lease.SetLost(false, seconds(1));
+  EXPECT_FALSE(lease.IsMember("mine", seconds(1))) << "before it was assigned";
+  lease.SetAssignment("mine");
+  EXPECT_TRUE(lease.IsMember("mine", seconds(1)));
+  EXPECT_FALSE(lease.IsMember("another", seconds(1)));
+  EXPECT_FALSE(lease.IsMember("", seconds(1)));
+  lease.SetAssignment("");
+  EXPECT_FALSE(lease.IsMember("mine", seconds(1))) << "it was released";
+}
+
+TEST_F(LeaseTest, ALostAssignmentAndOneThatNobodyLooksAtCountNoMore) {
+  lease.SetSession(kSession);
+  Join(0);
+  lease.SetAssignment("mine");
+  lease.SetLost(false, seconds(1));
+  EXPECT_TRUE(lease.IsMember("mine", seconds(1)));
+  EXPECT_FALSE(lease.IsMember("mine", seconds(1) + MembershipLease::kLookedMax));
+  lease.SetLost(true, seconds(2));
+  EXPECT_FALSE(lease.IsMember("mine", seconds(2)));
+  lease.SetLost(false, seconds(9));
+  EXPECT_TRUE(lease.IsMember("mine", seconds(9)));
+  lease.SetLost(false, seconds(10));
+  EXPECT_FALSE(lease.IsMember("mine", seconds(10))) << "its session is over";
+}
+
 }  // namespace
 }  // namespace millrace::kafka
