@@ -5,6 +5,9 @@
 #include <boost/crc.hpp>
 #include <set>
 
+#include "app/function_needs.h"
+#include "lane/lane.h"
+
 namespace millrace::app {
 namespace {
 
@@ -45,35 +48,35 @@ struct DryRun::Prepared {
   bool partition_given = false;
 };
 
-Result<std::unique_ptr<DryRun>> DryRun::Create(std::shared_ptr<FunctionRunner> runner,
-                                               std::shared_ptr<const Generation> generation,
-                                               const StoreFactory& stores, const Clock* clock) {
+Result<std::unique_ptr<DryRun>> DryRun::Create(DryRunOptions options) {
   std::unique_ptr<DryRun> run(new DryRun);
-  run->clock_ = clock;
-  run->states_ = lane::StatesOf(*generation);
-  run->settings_.function = runner->spec().name;
-  for (const Use& use : generation->uses) {
+  run->clock_ = options.clock;
+  run->states_ = lane::StatesOf(*options.generation);
+  run->settings_.function = options.spec.name;
+  for (const Use& use : options.generation->uses) {
     if (use.kind != UseKind::kOutput) continue;
     run->output_names_.push_back(use.name);
-    run->settings_.outputs.push_back(runner->spec().outputs.at(use.name));
+    run->settings_.outputs.push_back(options.spec.outputs.at(use.name));
   }
   if (!run->states_.empty()) {
-    auto store = stores({.io = &run->io_,
-                         .function = runner->spec().name,
-                         .states = run->states_,
-                         .view = state::ReadView::kCommitted});
+    auto store = options.stores({.io = &run->io_,
+                                 .function = options.spec.name,
+                                 .states = run->states_,
+                                 .view = state::ReadView::kCommitted});
     if (!store) return store.error();
     run->store_ = *std::move(store);
   }
-  auto invoker = invoke::Invoker::Start(std::move(generation), clock);
+  auto invoker =
+      invoke::Invoker::Start(std::move(options.generation), options.clock, options.in_flight);
   if (!invoker) return invoker.error();
   run->invoker_ = *std::move(invoker);
-  run->runner_ = std::move(runner);
+  run->spec_ = std::move(options.spec);
+  run->partitions_ = std::move(options.partitions);
   run->ports_ = {.outputs = run.get(),
                  .reader = run->store_ ? run->store_->reader() : nullptr,
                  .observer = run.get(),
                  .counters = &run->counters_,
-                 .clock = clock,
+                 .clock = options.clock,
                  .new_epoch = {}};
   return run;
 }
@@ -104,13 +107,13 @@ http::InvokeResult DryRun::Run(const http::InvokeEvent& event) {
 
 std::optional<http::InvokeError> DryRun::Prepare(const http::InvokeEvent& event,
                                                  Prepared* prepared) {
-  const std::vector<std::string> topics = InputTopics(runner_->spec());
+  const std::vector<std::string> topics = InputTopics(spec_);
   const std::string topic = event.topic.value_or(topics.front());
   if (std::find(topics.begin(), topics.end(), topic) == topics.end()) {
     return Unfit("'" + topic + "' is no input topic of the function; the first is " +
                  topics.front());
   }
-  const std::optional<int32_t> count = runner_->PartitionCount(topic);
+  const std::optional<int32_t> count = partitions_(topic);
   if (!count) {  // a guess would show the state of another task, or none
     return http::InvokeError{http::InvokeErrorKind::kUnavailable,
                              "the broker has not told yet how many partitions topic " + topic +
@@ -249,7 +252,7 @@ void DryRun::HandlerLogged(uint32_t level, std::string_view text, const std::str
 }
 
 std::optional<int32_t> DryRun::PartitionCount(uint32_t output) {
-  return runner_->PartitionCount(settings_.outputs[output]);
+  return partitions_(settings_.outputs[output]);
 }
 
 Status DryRun::Produce(const effects::OutputRecord&, effects::OutputTicket*) {

@@ -2,31 +2,44 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "app/function_runner.h"
 #include "app/lane_store.h"
 #include "http/invoke.h"
+#include "invoke/in_flight.h"
 #include "invoke/invoker.h"
 #include "lane/handler_state.h"
+#include "model/function_spec.h"
+#include "model/handler.h"
 
 namespace millrace::app {
+
+// Partitions of an input or output topic; absent while unknown.
+using PartitionCounts = std::function<std::optional<int32_t>(const std::string& topic)>;
+
+struct DryRunOptions {
+  FunctionSpec spec;
+  std::shared_ptr<const Generation> generation;
+  PartitionCounts partitions;
+  StoreFactory stores;
+  const Clock* clock = nullptr;
+  invoke::InFlight* in_flight = nullptr;  // may be null
+};
 
 // Runs a function's handler on one event without writing anything: its own instance, its own store
 // connection, committed state, effects that are shown and dropped. For one generation, on one
 // thread.
 class DryRun final : private lane::LaneObserver, private effects::OutputSink {
  public:
-  static Result<std::unique_ptr<DryRun>> Create(std::shared_ptr<FunctionRunner> runner,
-                                                std::shared_ptr<const Generation> generation,
-                                                const StoreFactory& stores, const Clock* clock);
+  static Result<std::unique_ptr<DryRun>> Create(DryRunOptions options);
 
   http::InvokeResult Run(const http::InvokeEvent& event);
   const Generation* generation() const { return &invoker_->generation(); }
-  const FunctionRunner* runner() const { return runner_.get(); }
 
  private:
   DryRun() = default;
@@ -52,7 +65,8 @@ class DryRun final : private lane::LaneObserver, private effects::OutputSink {
 
   static constexpr size_t kMessageBytesMax = 1'000'000;  // the default of Kafka's producers
 
-  std::shared_ptr<FunctionRunner> runner_;
+  FunctionSpec spec_;
+  PartitionCounts partitions_;
   const Clock* clock_ = nullptr;
   boost::asio::io_context io_;
   std::unique_ptr<LaneStore> store_;  // null: no state

@@ -51,26 +51,27 @@ function::ProbeSettings ProbeByThisProgram() {
 
 function::DirectoryOptions DirectoryOptionsOf(const config::HostConfig& config,
                                               function::CatalogMode mode) {
-  return {
-      .watch = {.directory = config.functions_dir},
-      .admission = {.cache_dir = config.cache_dir,
-                    .owner = mode == function::CatalogMode::kRun ? function::OwnerCheck::kRefuse
-                                                                 : function::OwnerCheck::kWarn,
-                    .signatures = {.required = config.trust.require, .keys = config.trust.keys},
-                    .probe = ProbeByThisProgram()},
-      .mode = mode,
-      .read_yaml = [name = config.namespace_name](
-                       const std::string& path) -> Result<std::vector<FunctionSpec>> {
-        auto functions = config::LoadFunctions(path, name);
-        if (functions) return *std::move(functions);
-        std::string errors;
-        for (const config::ConfigError& error : functions.error()) {
-          errors += (errors.empty() ? "" : "\n") + config::ToString(error);
-        }
-        return Fatal(errors);
-      },
-      .suggest = [name = config.namespace_name](
-                     const function::Library& library) { return SuggestedSpec(library, name); }};
+  return {.watch = {.directory = config.functions_dir},
+          .admission = {.cache_dir = config.cache_dir,
+                        .owner = mode == function::CatalogMode::kRun ? function::OwnerCheck::kRefuse
+                                                                     : function::OwnerCheck::kWarn,
+                        .signatures = {.required = config.trust.require, .keys = config.trust.keys},
+                        .probe = ProbeByThisProgram()},
+          .mode = mode,
+          .read_yaml = [name = config.namespace_name](
+                           const std::string& path) -> Result<std::vector<FunctionSpec>> {
+            auto functions = config::LoadFunctions(path, name);
+            if (functions) return *std::move(functions);
+            std::string errors;
+            for (const config::ConfigError& error : functions.error()) {
+              errors += (errors.empty() ? "" : "\n") + config::ToString(error);
+            }
+            return Fatal(errors);
+          },
+          .suggest =
+              [name = config.namespace_name](const function::CheckedCopy& library) {
+                return SuggestedSpec(library, name);
+              }};
 }
 
 Result<FoundFunction> FindFunction(const config::HostConfig& config, const std::string& name) {

@@ -23,13 +23,12 @@ function::DirectoryOptions DirectoryOptionsOf(const config::HostConfig& config,
 
 struct FoundFunction {
   FunctionSpec spec;
-  std::shared_ptr<const function::Library> library;
+  std::shared_ptr<const function::CheckedCopy> library;
 };
 
 // One function of a configuration, declared there or in a file of its functions_dir, with its
-// library probed and loaded; the libraries of others are not touched. kPoison: there is no such
-// function, and which name is near; kFatal: it could not run, and why. Blocks on the disk and the
-// probe, and runs the library's static initialisers.
+// library probed; the libraries of others are not touched. kPoison: there is no such function, and
+// which name is near; kFatal: it could not run, and why. Blocks on the disk and the probe.
 Result<FoundFunction> FindFunction(const config::HostConfig& config, const std::string& name);
 
 }  // namespace millrace::app

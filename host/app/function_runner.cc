@@ -4,68 +4,29 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <charconv>
+#include <array>
 #include <set>
+
+#include "app/function_needs.h"
 
 namespace millrace::app {
 namespace {
 
 constexpr int kTickMs = 50;  // how often the control thread looks, if nothing wakes it
 
-int64_t NumberOf(const kafka::Properties& properties, const std::string& name, int64_t otherwise) {
-  const auto found = properties.find(name);
-  int64_t number = otherwise;
-  if (found == properties.end()) return otherwise;
-  std::from_chars(found->second.data(), found->second.data() + found->second.size(), number);
-  return number;
-}
-
-// How long after its last heartbeat a member's partitions are somebody else's for certain.
-Millis TakeOverTime(const kafka::Properties& properties) {
-  return Millis(NumberOf(properties, "session.timeout.ms", 10'000) +
-                NumberOf(properties, "heartbeat.interval.ms", 1'000));
+kafka::LogSink KafkaLog(Logger* log, const std::string& function) {
+  return [log, function](int level, const std::string& text) {
+    log->Log(level <= 3   ? LogLevel::kError
+             : level <= 4 ? LogLevel::kWarn
+                          : LogLevel::kDebug,
+             "function " + function + ": kafka: " + text);
+  };
 }
 
 }  // namespace
 
-Status CheckOutputs(const FunctionSpec& spec, const std::vector<Use>& uses) {
-  std::set<std::string> declared;
-  for (const Use& use : uses) {
-    if (use.kind == UseKind::kOutput) declared.insert(use.name);
-  }
-  for (const std::string& name : declared) {
-    if (!spec.outputs.contains(name)) {
-      return Fatal("output '" + name + "' of " + spec.library +
-                   " has no topic: add it under `outputs:` of the function");
-    }
-  }
-  for (const auto& [name, topic] : spec.outputs) {
-    if (declared.contains(name)) continue;
-    return Fatal("output '" + name + "' is configured, but " + spec.library +
-                 " does not declare it");
-  }
-  return {};
-}
-
-// What the outputs of other functions are told apart by is kept like state.
-bool NeedsStore(const FunctionSpec& spec, const std::vector<Use>& uses) {
-  const bool deduplicates =
-      std::any_of(spec.triggers.begin(), spec.triggers.end(),
-                  [](const KafkaTrigger& trigger) { return trigger.deduplicate; });
-  return deduplicates || std::any_of(uses.begin(), uses.end(),
-                                     [](const Use& use) { return use.kind != UseKind::kOutput; });
-}
-
-std::vector<std::string> InputTopics(const FunctionSpec& spec) {
-  std::set<std::string> topics;
-  for (const KafkaTrigger& trigger : spec.triggers) {
-    topics.insert(trigger.topics.begin(), trigger.topics.end());
-  }
-  return {topics.begin(), topics.end()};
-}
-
 FunctionRunner::FunctionRunner(HostServices services, FunctionSpec spec,
-                               std::shared_ptr<const function::Library> library,
+                               std::shared_ptr<const function::CheckedCopy> library,
                                function::Generations generations)
     : services_(std::move(services)),
       spec_(std::move(spec)),
@@ -73,10 +34,7 @@ FunctionRunner::FunctionRunner(HostServices services, FunctionSpec spec,
       generations_(std::move(generations)),
       problem_log_(spec_.name, services_.log, services_.clock) {
   input_topics_ = InputTopics(spec_);
-  for (int i = 0; i < spec_.lanes; ++i) {
-    counters_.push_back(std::make_unique<observe::LaneCounters>());
-    in_flight_.push_back(std::make_unique<invoke::InFlight>());
-  }
+  board_ = MakeBoard();
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -86,7 +44,7 @@ FunctionRunner::~FunctionRunner() {
   thread_.join();
 }
 
-void FunctionRunner::Replace(std::shared_ptr<const function::Library> library) {
+void FunctionRunner::Replace(std::shared_ptr<const function::CheckedCopy> library) {
   {
     const std::lock_guard lock(mutex_);
     newest_ = std::move(library);
@@ -120,40 +78,45 @@ Delivery FunctionRunner::delivery() const {
 
 void FunctionRunner::Run() {
   while (!ending_) {
-    pollfd waiting{.fd = wake_.fd(), .events = POLLIN, .revents = 0};
-    poll(&waiting, 1, kTickMs);
+    // poll leaves out what is negative.
+    std::array<pollfd, 2> waiting{
+        pollfd{.fd = wake_.fd(), .events = POLLIN, .revents = 0},
+        pollfd{.fd = process_ ? process_->fd() : -1, .events = POLLIN, .revents = 0}};
+    poll(waiting.data(), waiting.size(), kTickMs);
     wake_.Drain();
     if (!stop_asked_ && !leaving_ && !rebuild_with_) {
       StepRollback();
       if (!rebuild_with_) OpenNewest();
     }
     if (membership_) {
-      StepLanes();
+      StepProcess();
+      StepRestart();
+      TakeReports();
+      JudgeLanes();
       if (rebuild_with_) StepRebuild();
       StepSwapWatch();
       StepMembership();
     }
+    TakeInvocations();
     ObserveGenerations();
     if (stop_asked_ && membership_ && !leaving_) LeaveGroup();
-    if (stop_asked_ && !membership_) stopped_ = true;
+    if (stop_asked_ && !membership_ && !stopped_) {
+      ForgetBoardFile();  // before another runner of the function may make its own
+      stopped_ = true;
+    }
     Publish();
   }
   EndGroup();
+  if (!stopped_) ForgetBoardFile();
+  TakeInvocations();
 }
 
 Status FunctionRunner::JoinGroup() {
-  const kafka::ClientOptions client{.properties = services_.kafka,
-                                    .client_id = kafka::ClientId(spec_.name, services_.host_id),
-                                    .log = [this](int level, const std::string& text) {
-                                      services_.log->Log(
-                                          level <= 3   ? LogLevel::kError
-                                          : level <= 4 ? LogLevel::kWarn
-                                                       : LogLevel::kDebug,
-                                          "function " + spec_.name + ": kafka: " + text);
-                                    }};
-  std::vector<std::string> topics = input_topics_;
-  for (const auto& [name, topic] : spec_.outputs) topics.push_back(topic);
-  auto watch = kafka::TopicWatch::Create(client, topics);
+  const kafka::ClientOptions client{
+      .properties = services_.settings.kafka,
+      .client_id = kafka::ClientId(spec_.name, services_.settings.host_id),
+      .log = KafkaLog(services_.log, spec_.name)};
+  auto watch = kafka::TopicWatch::Create(client, TopicsOf(spec_));
   if (!watch) return watch.error();
   {
     const std::lock_guard lock(mutex_);
@@ -163,7 +126,8 @@ Status FunctionRunner::JoinGroup() {
                                           .group = spec_.group,
                                           .topics = input_topics_,
                                           .watch = watch_,
-                                          .wake_fd = wake_.fd()});
+                                          .wake_fd = wake_.fd(),
+                                          .lease = {board_, board_->lease()}});
   if (!member) return member.error();
   member_ = *std::move(member);
   std::vector<kafka::InputTopic> inputs;
@@ -178,65 +142,44 @@ Status FunctionRunner::JoinGroup() {
                                      .needs_equal_partitions = needs_store()},
       member_.get(), this);
   leaving_ = false;
+  // A process that cannot be had now may be later.
+  if (const Status started = StartLanes(); !started) RestartLater(started.error().message);
   return {};
 }
 
-void FunctionRunner::StartLanes() {
+Status FunctionRunner::StartLanes() {
   lane_reports_.assign(static_cast<size_t>(spec_.lanes), {});
-  for (int slot = 0; slot < spec_.lanes; ++slot) {
-    lanes_.push_back(std::make_unique<LaneThread>(LaneOptions(slot)));
+  in_process_ = {generation_->hash12};
+  if (isolation() == Isolation::kInline) {
+    lanes_ = MakeThreads();
+    return {};
   }
+  process_since_ = services_.clock->Now();
+  board_->ShowAlive(process_since_);
+  auto process = MakeProcess();
+  if (!process) return process.error();
+  process_ = process->get();
+  lanes_ = *std::move(process);
+  return {};
 }
 
-LaneThreadOptions FunctionRunner::LaneOptions(int slot) {
-  const kafka::ClientOptions client{
-      .properties = services_.kafka,
-      .client_id = kafka::ClientId(spec_.name, services_.host_id) + "-" + std::to_string(slot),
-      .log = [log = services_.log, name = spec_.name](int level, const std::string& text) {
-        log->Log(level <= 3 ? LogLevel::kWarn : LogLevel::kDebug,
-                 "function " + name + ": kafka: " + text);
-      }};
-  std::vector<std::string> outputs;  // topics, in the order of the library's outputs
-  for (const Use& use : generation_->uses) {
-    if (use.kind == UseKind::kOutput) outputs.push_back(spec_.outputs.at(use.name));
+std::unique_ptr<Lanes> FunctionRunner::MakeThreads() {
+  LaneThreadsOptions options{.settings = services_.settings,
+                             .spec = spec_,
+                             .delivery = delivery(),
+                             .generation = generation_,
+                             .board = board_.get(),
+                             .watch = watch_,
+                             .offsets = {},
+                             .store = needs_store() ? services_.store : StoreFactory(),
+                             .log = services_.log,
+                             .clock = services_.clock,
+                             .control = &wake_};
+  for (int lane = 0; lane < spec_.lanes; ++lane) {
+    options.offsets.push_back(
+        [offsets = offsets_.get()](int wake_fd) { return offsets->ForLane(wake_fd); });
   }
-  const int partitions =
-      input_topics_.empty() ? 0 : watch_->PartitionCount(input_topics_.front()).value_or(0);
-  const auto topics = static_cast<int>(input_topics_.size());
-  const std::string owner = "mr." + services_.namespace_name + "." + spec_.name + "." +
-                            services_.host_id + "." + std::to_string(slot);
-  LaneThreadOptions options;
-  options.slot = slot;
-  options.settings = {.function = spec_.name,
-                      .group = spec_.group,
-                      .owner = owner,
-                      .delivery = delivery(),
-                      .policies = spec_.policies,
-                      .outputs = outputs,
-                      .versions = generation_->versions,
-                      .batch = spec_.batch,
-                      .commit_interval = spec_.commit_interval,
-                      .commit_max_effects = static_cast<size_t>(spec_.commit_max_effects),
-                      .commit_max_bytes = static_cast<size_t>(spec_.commit_max_bytes),
-                      .cache_bytes = static_cast<size_t>(spec_.cache_bytes),
-                      .output_bytes_max = static_cast<size_t>(services_.lane_output_bytes),
-                      .fenced_wait = TakeOverTime(services_.kafka)};
-  options.generation = generation_;
-  options.consumer = {
-      .client = client,
-      .group = spec_.group,
-      .queue_bytes = services_.lane_queue_bytes,
-      .partitions_expected = std::max(1, (partitions * topics + spec_.lanes - 1) / spec_.lanes)};
-  options.producer = {.client = client, .topics = outputs, .watch = watch_};
-  options.transactions = {.client = client, .transactional_id = owner};
-  options.offsets = offsets_.get();
-  if (needs_store()) options.store = services_.store;
-  options.counters = counters_[static_cast<size_t>(slot)].get();
-  options.in_flight = in_flight_[static_cast<size_t>(slot)].get();
-  options.log = services_.log;
-  options.clock = services_.clock;
-  options.control = &wake_;
-  return options;
+  return std::make_unique<LaneThreads>(std::move(options));
 }
 
 void FunctionRunner::StepMembership() {
@@ -247,7 +190,8 @@ void FunctionRunner::StepMembership() {
     services_.log->Error("function " + spec_.name + " refused: " + reason_);
     LeaveGroup();
   }
-  if (state_ == RunState::kStarting && membership_->joined()) state_ = RunState::kRunning;
+  const bool works = membership_->joined() && crash_problem_.empty();
+  if (state_ == RunState::kStarting && works) state_ = RunState::kRunning;
   if (leaving_ && membership_->left()) EndGroup();
 }
 
@@ -257,9 +201,24 @@ void FunctionRunner::LeaveGroup() {
   membership_->Leave(services_.clock->Now());
 }
 
-void FunctionRunner::EndGroup() {
-  lanes_.clear();
+void FunctionRunner::EndLanes() {
+  process_ = nullptr;
+  lanes_.reset();
   lane_reports_.clear();
+  works_ = false;
+  // Nothing of it is left to be taken for its successor's.
+  board_->Clear();
+  for (int lane = 0; lane < spec_.lanes; ++lane) board_->slot(lane).counters.ClearGauges();
+  kill_at_.reset();
+  killed_for_.clear();
+}
+
+void FunctionRunner::EndGroup() {
+  EndLanes();
+  given_back_.clear();
+  assigned_.clear();
+  crash_problem_.clear();
+  crashes_ = 0;
   membership_.reset();
   offsets_.reset();
   member_.reset();
@@ -269,8 +228,7 @@ void FunctionRunner::EndGroup() {
 }
 
 void FunctionRunner::Assign(int lane, membership::GroupTask task) {
-  if (rebuild_with_) return;         // handed over by AssignAgain
-  if (lanes_.empty()) StartLanes();  // by now the partition counts are known, which bound memory
+  if (rebuild_with_ || !lanes_) return;  // handed over by AssignAgain
   lane::TaskAssignment assignment{.partition = task.partition,
                                   .partition_count = task.partition_count,
                                   .topics = {},
@@ -285,36 +243,46 @@ void FunctionRunner::Assign(int lane, membership::GroupTask task) {
     }
     assignment.topics.push_back(std::move(input));
   }
-  lanes_[static_cast<size_t>(lane)]->Assign(std::move(assignment));
+  if (const auto crash = crash_marks_.find(task.partition); crash != crash_marks_.end()) {
+    assignment.crash = crash->second;
+  }
+  assigned_[task.partition] = assignment.group_metadata;
+  lanes_->Assign(lane, std::move(assignment));
 }
 
-// Between the end of lanes and the making of new ones only what is draining already is asked for.
 void FunctionRunner::Revoke(int lane, int32_t partition) {
-  if (lanes_.empty()) StartLanes();
-  lanes_[static_cast<size_t>(lane)]->Revoke(partition);
+  if (!lanes_) return given_back_.push_back(partition);
+  lanes_->Revoke(lane, partition);
 }
 
 void FunctionRunner::Abandon(int lane, int32_t partition) {
-  if (lanes_.empty()) return;
-  lanes_[static_cast<size_t>(lane)]->Abandon(partition);
+  if (lanes_) lanes_->Abandon(lane, partition);
 }
 
-// Nobody can end a handler that runs in this process; it can be told of.
-std::optional<std::string> FunctionRunner::LateHandler(size_t slot) const {
-  const auto call = in_flight_[slot]->Read();
-  if (!call || services_.clock->Now() < call->since + spec_.limits.timeout) return std::nullopt;
-  // The lane's report is from before the call, perhaps from before the task had begun.
-  std::string topic = call->topic < input_topics_.size() ? input_topics_[call->topic] : "?";
-  for (const lane::TaskStatus& task : lane_reports_[slot].tasks) {
-    if (task.partition == call->partition && call->topic < task.topics.size()) {
-      topic = task.topics[call->topic].topic;
+// The lane's report is from before the call, perhaps from before the task had begun.
+std::string FunctionRunner::TopicOf(int slot, const invoke::InFlight::Call& call) const {
+  std::string topic = call.topic < input_topics_.size() ? input_topics_[call.topic] : "?";
+  for (const lane::TaskStatus& task : lane_reports_[static_cast<size_t>(slot)].tasks) {
+    if (task.partition == call.partition && call.topic < task.topics.size()) {
+      topic = task.topics[call.topic].topic;
     }
   }
-  return "the handler has worked on " + Coordinates(topic, call->partition, call->offset) +
-         " for longer than limits.timeout (" + std::to_string(spec_.limits.timeout.count()) +
-         " ms); the other tasks of lane " + std::to_string(slot) +
-         " wait, and no new library is taken there until it comes back: if it never does, mend it "
-         "and restart the host";
+  return topic;
+}
+
+std::string FunctionRunner::AtCall(int slot, const invoke::InFlight::Call& call) const {
+  return Coordinates(TopicOf(slot, call), call.partition, call.offset);
+}
+
+std::optional<std::string> FunctionRunner::LateHandler(int slot) const {
+  const auto call = board_->slot(slot).in_flight.Read();
+  if (!call || services_.clock->Now() < call->since + spec_.limits.timeout) return std::nullopt;
+  if (call->partition < 0) {
+    return "start() or stop() of the library has lasted for longer than limits.timeout (" +
+           std::to_string(spec_.limits.timeout.count()) + " ms)";
+  }
+  return "the handler has worked on " + AtCall(slot, *call) + " for longer than limits.timeout (" +
+         std::to_string(spec_.limits.timeout.count()) + " ms)";
 }
 
 void FunctionRunner::Publish() {
@@ -322,6 +290,8 @@ void FunctionRunner::Publish() {
   report.state = state_;
   report.reason = !reason_.empty() ? reason_ : newer_refusal_;
   report.generation = generation_;
+  if (process_) report.pid = process_->pid();
+  report.restarts = restarts_;
   if (membership_ && !membership_->problem().empty()) {
     report.problems.push_back(membership_->problem());
   }
@@ -340,13 +310,20 @@ void FunctionRunner::Publish() {
     }
   }
   for (size_t i = 0; i < lane_reports_.size(); ++i) {
-    if (auto late = LateHandler(i)) {
+    if (auto late = LateHandler(static_cast<int>(i))) {
+      // Nobody can end a handler that runs in this process; it can be told of.
+      if (!process_) {
+        *late += "; the other tasks of lane " + std::to_string(i) +
+                 " wait, and no new library is taken there until it comes back: if it never does, "
+                 "mend it and restart the host";
+      }
       problems.insert(*std::move(late));
       ++report.late_handlers;
     }
   }
   report.problems.insert(report.problems.end(), problems.begin(), problems.end());
   problem_log_.Update(report.problems);
+  if (!crash_problem_.empty()) report.problems.push_back(crash_problem_);  // the log has it
   const std::lock_guard lock(mutex_);
   report_ = std::move(report);
 }

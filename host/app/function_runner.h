@@ -4,20 +4,27 @@
 #include <array>
 #include <atomic>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "app/lane_board.h"
+#include "app/lane_limits.h"
+#include "app/lane_process.h"
 #include "app/lane_store.h"
-#include "app/lane_thread.h"
+#include "app/lane_threads.h"
 #include "app/problem_log.h"
 #include "app/wake.h"
 #include "function/generations.h"
 #include "function/library.h"
+#include "function/loaded_libraries.h"
 #include "function/swap_watch.h"
+#include "http/invoke.h"
 #include "kafka/client_options.h"
 #include "kafka/group_member.h"
 #include "kafka/offsets_worker.h"
@@ -28,13 +35,22 @@
 
 namespace millrace::app {
 
+// How functions get processes of their own.
+struct LaneProcesses {
+  std::vector<std::string> command;  // of RunLanes
+  std::string redis_url;
+  LaneLimits* limits = nullptr;
+};
+
 // What every function of a host shares. Outlives them.
 struct HostServices {
-  std::string namespace_name;
-  std::string host_id;
-  kafka::Properties kafka;
-  int64_t lane_queue_bytes = 0;
-  int64_t lane_output_bytes = 0;
+  HostSettings settings;
+  std::optional<LaneProcesses> processes =
+      std::nullopt;                                // absent: every function runs in this process
+  function::LoadedLibraries* libraries = nullptr;  // of this process
+  // Where functions of this process note what is in flight, for the process that comes after a
+  // crash; empty: nowhere.
+  std::string in_flight_dir = {};
   StoreFactory store;
   bool transactions = true;  // false: the broker does not keep them
   Logger* log = nullptr;
@@ -57,7 +73,9 @@ struct RunReport {
   std::shared_ptr<const Generation> generation;         // that runs, or ran last
   std::vector<function::GenerationRecord> generations;  // the oldest first
   std::array<uint64_t, function::kSwapResults> swaps{};
-  size_t late_handlers = 0;  // lanes whose handler is over its time
+  size_t late_handlers = 0;    // lanes whose handler is over its time
+  std::optional<int64_t> pid;  // of its process; absent inline, and while there is none
+  uint64_t restarts = 0;       // of it, after it had ended by itself
   struct Task {
     int lane = 0;
     lane::TaskStatus status;
@@ -72,27 +90,20 @@ struct Rollback {
   std::string hash12;  // of `to`
 };
 
-// Whether the outputs of the function's document and those that its library declares are the same.
-Status CheckOutputs(const FunctionSpec& spec, const std::vector<Use>& uses);
-// Whether a function with these uses keeps anything in the store.
-bool NeedsStore(const FunctionSpec& spec, const std::vector<Use>& uses);
-// Every input topic of the function, in name order.
-std::vector<std::string> InputTopics(const FunctionSpec& spec);
-
 // One function of this host, from its library to its group: the control thread that opens
 // generations, holds the membership and owns the lanes. Functions share no thread, so one that
 // hangs in open() or waits for its broker holds up no other.
 class FunctionRunner final : public membership::LaneControl {
  public:
   FunctionRunner(HostServices services, FunctionSpec spec,
-                 std::shared_ptr<const function::Library> library,
+                 std::shared_ptr<const function::CheckedCopy> library,
                  function::Generations generations);  // of earlier runners of the function
   ~FunctionRunner() override;                         // ends at once what BeginStop has not drained
   FunctionRunner(const FunctionRunner&) = delete;
   FunctionRunner& operator=(const FunctionRunner&) = delete;
 
   // Any thread, all of them.
-  void Replace(std::shared_ptr<const function::Library> library);
+  void Replace(std::shared_ptr<const function::CheckedCopy> library);
   // A library file of the function was refused before it could be loaded.
   void NoteRefusal(const std::string& reason);
   // Runs generation `to` again, or the one that ran before the present one: at the lanes' next
@@ -105,7 +116,12 @@ class FunctionRunner final : public membership::LaneControl {
   function::Generations generations() const;
   const FunctionSpec& spec() const { return spec_; }
   Delivery delivery() const;  // what the broker allows of what the specification asks for
-  const std::vector<std::unique_ptr<observe::LaneCounters>>& counters() const { return counters_; }
+  Isolation isolation() const { return services_.processes ? spec_.isolation : Isolation::kInline; }
+  // Of a lane, 0 to spec().lanes - 1.
+  const observe::LaneCounters& counters(int lane) const { return board_->slot(lane).counters; }
+  // Runs the handler on one event in the function's process; nothing is written. Blocks for as long
+  // as the handler runs; see Limits::timeout. isolation() is kProcess.
+  http::InvokeResult Invoke(const http::InvokeEvent& event);
   // Partitions of an input or output topic; absent while unknown.
   std::optional<int32_t> PartitionCount(const std::string& topic) const;
 
@@ -115,6 +131,8 @@ class FunctionRunner final : public membership::LaneControl {
   void Abandon(int lane, int32_t partition) override;
 
  private:
+  static constexpr size_t kLibrariesPerProcess = 64;
+
   // How lanes come to run another generation.
   enum class SwapKind {
     kAtBatch,  // each at its next batch, if it has the same states and outputs
@@ -123,13 +141,29 @@ class FunctionRunner final : public membership::LaneControl {
 
   void Run();
   Status JoinGroup();
-  void StartLanes();
-  LaneThreadOptions LaneOptions(int slot);
+  Status StartLanes();
+  std::unique_ptr<Lanes> MakeThreads();
+  Result<std::unique_ptr<LaneProcess>> MakeProcess();
+
+  // The process of the lanes: function_process.cc.
+  void StepProcess();
+  void EndLate(SteadyTime now);
+  void OnProcessEnded();
+  void MakeCgroup();
+  void StepRestart();
+  void RestartLater(const std::string& why);
+  std::string WhatWasInFlight() const;
+  void NoteCrash();
+  std::shared_ptr<LaneBoard> MakeBoard();
+  void ForgetBoardFile();
+  std::optional<std::string> TooLong(SteadyTime now, int32_t* number) const;
+  void GiveBackDraining();
+  void TakeInvocations();
 
   // Generations: function_swap.cc.
   void OpenNewest();
   Result<std::shared_ptr<const Generation>> Open(
-      const std::shared_ptr<const function::Library>& library, int number) const;
+      const std::shared_ptr<const function::CheckedCopy>& library, int number) const;
   void Refuse(const std::string& hash12, const std::string& reason);
   void RefuseToRun(const std::string& reason);
   Status Start(std::shared_ptr<const Generation> generation);
@@ -144,7 +178,8 @@ class FunctionRunner final : public membership::LaneControl {
   void OnSwapRefused(const std::string& reason);
   void RestoreFormer(const std::string& reason);
   void RemakeLanes();
-  void StepLanes();
+  void TakeReports();
+  void JudgeLanes();
   void OnStopped(const LaneReport& report);
   void StepSwapWatch();
   void ObserveGenerations();
@@ -152,27 +187,33 @@ class FunctionRunner final : public membership::LaneControl {
 
   void StepMembership();
   void LeaveGroup();
+  void EndLanes();
   void EndGroup();
-  std::optional<std::string> LateHandler(size_t slot) const;
+  std::optional<std::string> LateHandler(int slot) const;
+  std::string TopicOf(int slot, const invoke::InFlight::Call& call) const;
+  std::string AtCall(int slot, const invoke::InFlight::Call& call) const;
   void Publish();
   bool needs_store() const;
 
   HostServices services_;
   FunctionSpec spec_;
-  std::vector<std::string> input_topics_;                         // in name order
-  std::vector<std::unique_ptr<observe::LaneCounters>> counters_;  // by lane slot
-  std::vector<std::unique_ptr<invoke::InFlight>> in_flight_;      // by lane slot
+  std::vector<std::string> input_topics_;  // in name order
+  std::shared_ptr<LaneBoard> board_;       // shared with the lease of the membership
+  std::string board_file_;                 // empty: none
   Wake wake_;
   std::atomic<bool> ending_{false};
   std::atomic<bool> stop_asked_{false};
   std::atomic<bool> stopped_{false};
 
   mutable std::mutex mutex_;
-  std::shared_ptr<const function::Library> newest_;  // guarded by mutex_; taken by the thread
-  RunReport report_;                                 // guarded by mutex_
-  function::Generations generations_;                // guarded by mutex_
-  std::optional<int> rollback_to_;                   // guarded by mutex_; taken by the thread
-  std::shared_ptr<kafka::TopicWatch> watch_;         // set under mutex_
+  std::shared_ptr<const function::CheckedCopy> newest_;  // guarded by mutex_; taken by the thread
+  RunReport report_;                                     // guarded by mutex_
+  function::Generations generations_;                    // guarded by mutex_
+  std::optional<int> rollback_to_;                       // guarded by mutex_; taken by the thread
+  struct Invocation;
+  std::vector<std::shared_ptr<Invocation>> invocations_;  // guarded by mutex_; as those
+  bool over_ = false;                                     // guarded by mutex_; the thread ends
+  std::shared_ptr<kafka::TopicWatch> watch_;              // set under mutex_
 
   // The control thread's own.
   ProblemLog problem_log_;
@@ -188,7 +229,22 @@ class FunctionRunner final : public membership::LaneControl {
   std::unique_ptr<kafka::GroupMember> member_;
   std::unique_ptr<kafka::OffsetsWorker> offsets_;
   std::unique_ptr<membership::Membership> membership_;
-  std::vector<std::unique_ptr<LaneThread>> lanes_;
+  std::unique_ptr<Lanes> lanes_;             // null: not in the group, or its process has ended
+  std::unique_ptr<process::Cgroup> cgroup_;  // of its processes; null: not wanted, or not to be had
+  bool limited_ = false;                     // whether that was looked at
+  LaneProcess* process_ = nullptr;           // what lanes_ is, if it is one
+  std::vector<int32_t> given_back_;          // asked back while there were no lanes
+  std::set<std::string> in_process_;         // libraries that the present process has opened
+  std::optional<SteadyTime> kill_at_;        // a process that was told to end and may not have
+  std::string killed_for_;
+  std::map<int32_t, std::string> assigned_;  // by partition: the group's metadata, as told last
+  bool works_ = false;  // the present lanes, as far as they have anything to do
+  std::map<int32_t, CrashMark> crash_marks_;  // by partition, until its task has begun anew
+  SteadyTime process_since_{};
+  SteadyTime restart_at_{};
+  int crashes_ = 0;  // one soon after the other
+  uint64_t restarts_ = 0;
+  std::string crash_problem_;  // until a task works again
   std::vector<LaneReport> lane_reports_;
   bool leaving_ = false;
   std::thread thread_;

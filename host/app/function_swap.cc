@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/function_needs.h"
 #include "app/function_runner.h"
 #include "function/library_object.h"
 #include "invoke/host_table.h"
@@ -52,14 +53,14 @@ int64_t FunctionRunner::NowMs() const { return services_.clock->UnixMillis(); }
 
 // Opens the newest library, if there is one that was not tried yet.
 void FunctionRunner::OpenNewest() {
-  std::shared_ptr<const function::Library> library;
+  std::shared_ptr<const function::CheckedCopy> library;
   int number = 0;
   std::string hash12;
   {
     const std::lock_guard lock(mutex_);
     library = std::exchange(newest_, nullptr);
     if (!library) return;
-    hash12 = library->sha256().substr(0, 12);
+    hash12 = library->sha256.substr(0, 12);
     number = generations_.next_number();
   }
   auto opened = Open(library, number);
@@ -76,16 +77,30 @@ void FunctionRunner::OpenNewest() {
   }
 }
 
+// In a process of its own the function opens it itself; what is known of it here is what its note
+// tells.
 Result<std::shared_ptr<const Generation>> FunctionRunner::Open(
-    const std::shared_ptr<const function::Library>& library, int number) const {
-  auto opened = function::OpenGeneration({.library = library,
-                                          .host = invoke::HandlerTable(),
-                                          .config = spec_.config,
-                                          .function = spec_.name,
-                                          .number = number});
-  if (!opened) return opened.error();
-  if (Status outputs = CheckOutputs(spec_, (*opened)->uses); !outputs) return outputs.error();
-  return opened;
+    const std::shared_ptr<const function::CheckedCopy>& library, int number) const {
+  if (Status outputs = CheckOutputs(spec_, library->note.uses); !outputs) return outputs.error();
+  if (isolation() == Isolation::kProcess) {
+    return std::make_shared<const Generation>(
+        Generation{.function = spec_.name,
+                   .hash12 = library->sha256.substr(0, 12),
+                   .number = number,
+                   .copy = library->copy,
+                   .file = library->file,
+                   .uses = library->note.uses,
+                   .versions = {.written = library->note.state_version,
+                                .oldest_read = library->note.oldest_readable}});
+  }
+  auto loaded = services_.libraries->Load(*library);
+  if (!loaded) return loaded.error();
+  process::GuardExit();
+  return function::OpenGeneration({.library = *std::move(loaded),
+                                   .host = invoke::HandlerTable(),
+                                   .config = spec_.config,
+                                   .function = spec_.name,
+                                   .number = number});
 }
 
 // A newer library that is refused leaves the one that runs alone.
@@ -117,17 +132,21 @@ Status FunctionRunner::Start(std::shared_ptr<const Generation> generation) {
 }
 
 // The same states, versions and outputs: each lane takes the new generation at its next batch.
-// Others: the lanes drain and are made anew; the group notices neither.
+// Others: the lanes drain and are made anew; the group notices neither. A process that has opened
+// too many libraries is made anew as well, because it unloads none.
 void FunctionRunner::SwapLanes(std::shared_ptr<const Generation> generation, SwapKind kind) {
-  if (SameStateAndOutputs(*generation, *generation_) && kind == SwapKind::kAtBatch) {
-    for (const auto& lane : lanes_) lane->Swap(generation);
+  const bool full =
+      in_process_.size() >= kLibrariesPerProcess && !in_process_.contains(generation->hash12);
+  const bool anew = kind == SwapKind::kAnew || !lanes_ || (process_ && full);
+  if (!anew && SameStateAndOutputs(*generation, *generation_)) {
+    in_process_.insert(generation->hash12);
+    lanes_->Swap(generation);
     return BeginGeneration(std::move(generation));
   }
   rebuild_with_ = std::move(generation);
   rebuild_by_ = services_.clock->Now() + membership::kDrainMax;
-  for (const auto& [partition, lane] : membership_->tasks()) {
-    lanes_[static_cast<size_t>(lane)]->Revoke(partition);
-  }
+  if (!lanes_) return;
+  for (const auto& [partition, lane] : membership_->tasks()) lanes_->Revoke(lane, partition);
 }
 
 // A lane that does not drain in time is ended like one whose process dies: what it has not
@@ -137,11 +156,9 @@ void FunctionRunner::StepRebuild() {
   const bool drained =
       std::all_of(lane_reports_.begin(), lane_reports_.end(),
                   [](const LaneReport& report) { return report.idle || report.failure; });
-  if (!drained && services_.clock->Now() < rebuild_by_) return;
-  lanes_.clear();
-  lane_reports_.clear();
+  if (lanes_ && !drained && services_.clock->Now() < rebuild_by_) return;
   BeginGeneration(std::exchange(rebuild_with_, nullptr));
-  membership_->AssignAgain();
+  RemakeLanes();
 }
 
 // What could be gone back to is what has worked. One that was gone back to has nothing to prove.
@@ -235,36 +252,55 @@ void FunctionRunner::OnSwapRefused(const std::string& reason) {
   if (!at_batch) return SwapLanes(former_, SwapKind::kAnew);
   generation_ = std::exchange(former_, nullptr);
   proven_ = false;
-  for (const auto& lane : lanes_) lane->Swap(generation_);
+  lanes_->Swap(generation_);
 }
 
 // Lanes that were made anew could not start, or no task could: nothing was done with it yet.
 void FunctionRunner::RestoreFormer(const std::string& reason) {
   RefuseGeneration(reason);
   generation_ = std::exchange(former_, nullptr);
+  proven_ = false;
   RemakeLanes();
 }
 
 // They do nothing that would have to be finished.
 void FunctionRunner::RemakeLanes() {
-  lanes_.clear();
-  lane_reports_.clear();
-  proven_ = false;
+  EndLanes();
+  if (const Status started = StartLanes(); !started) {
+    GiveBackDraining();
+    return RestartLater(started.error().message);
+  }
   membership_->AssignAgain();
 }
 
-void FunctionRunner::StepLanes() {
-  for (size_t i = 0; i < lanes_.size(); ++i) {
-    lane_reports_[i] = lanes_[i]->TakeReport();
-    for (auto& released : lane_reports_[i].released) {
+void FunctionRunner::TakeReports() {
+  for (const int32_t partition : std::exchange(given_back_, {})) {
+    membership_->OnReleased(partition, {});
+  }
+  if (!lanes_) return;
+  lane_reports_ = lanes_->TakeReports();
+  for (LaneReport& report : lane_reports_) {
+    for (auto& released : report.released) {
+      // Of an ownership that is over: the group may have given the partition away and back since.
+      const bool over = !released.group_metadata.empty() &&
+                        released.group_metadata != assigned_[released.partition];
+      if (over) continue;
       membership_->OnReleased(released.partition, std::move(released.final_offsets));
     }
+    for (const lane::TaskStatus& task : report.tasks) {
+      if (task.phase == lane::TaskPhase::kRunning) crash_marks_.erase(task.partition);
+    }
   }
-  if (leaving_ || rebuild_with_) return;
+}
+
+void FunctionRunner::JudgeLanes() {
+  if (!lanes_ || leaving_ || rebuild_with_) return;
   for (const LaneReport& report : lane_reports_) {
-    proven_ = proven_ || (report.generation == generation_ && HasWorked(report));
+    works_ = works_ || HasWorked(report);
+    proven_ = proven_ || (report.generation == generation_->number && HasWorked(report));
     const auto& refusal = report.swap_refusal;
     if (!refusal || refusal->generation != generation_->number) continue;
+    if (refusal->differs) return SwapLanes(generation_, SwapKind::kAnew);
     if (former_) return OnSwapRefused(refusal->reason);
     // It is what was gone back to, and a lane still runs what it should not.
     newer_refusal_ = refusal->reason;
@@ -282,8 +318,8 @@ void FunctionRunner::OnStopped(const LaneReport& report) {
   const std::string reason = report.failure ? *report.failure : report.stop_reason->text;
   const bool refused =
       report.failure || report.stop_reason->kind == lane::StopReason::Kind::kRefused;
-  const auto& culprit = report.failure ? report.generation : report.stopped_by;
-  if (culprit != generation_) {
+  const int culprit = report.failure ? report.generation : report.stopped_by;
+  if (culprit != generation_->number) {
     // Another one is wanted by now, which may do better.
     services_.log->Warn("function " + spec_.name + ": a lane is made anew with generation " +
                         std::to_string(generation_->number) + "; before it, " + reason);
@@ -302,7 +338,7 @@ void FunctionRunner::StepSwapWatch() {
   uint64_t calls = 0;
   uint64_t errors = 0;
   for (const LaneReport& report : lane_reports_) {
-    if (report.generation != generation_) continue;
+    if (report.generation != generation_->number) continue;
     calls += report.calls;
     errors += report.errors;
   }
@@ -316,13 +352,15 @@ void FunctionRunner::StepSwapWatch() {
 void FunctionRunner::ObserveGenerations() {
   std::set<int> on_lanes;
   for (const LaneReport& report : lane_reports_) {
-    const bool begins = report.generation == generation_ && !proven_ && !report.tasks.empty();
-    if (report.generation && !begins) on_lanes.insert(report.generation->number);
+    const bool begins = generation_ && report.generation == generation_->number && !proven_ &&
+                        !report.tasks.empty();
+    if (report.generation != 0 && !begins) on_lanes.insert(report.generation);
   }
   const auto& wanted = rebuild_with_ ? rebuild_with_ : generation_;
   const int current = membership_ && wanted ? wanted->number : 0;
   // In its group without a task.
-  if (lanes_.empty() && state_ == RunState::kRunning) on_lanes.insert(current);
+  const bool started = lanes_ && lanes_->started();
+  if (!started && state_ == RunState::kRunning) on_lanes.insert(current);
   const std::lock_guard lock(mutex_);
   generations_.Observe(current, on_lanes, NowMs());
 }

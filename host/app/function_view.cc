@@ -56,6 +56,10 @@ http::TaskStatus TaskOf(const RunReport::Task& task) {
   for (const lane::TopicProgress& topic : task.status.topics) {
     view.topics.push_back({.topic = topic.topic, .applied = topic.applied, .lag = topic.lag});
   }
+  for (const AsideName& aside : task.status.aside) {
+    view.aside.push_back({.kind = aside.kind, .topic = aside.topic, .offset = aside.offset});
+  }
+  view.aside_count = task.status.aside_count;
   if (task.status.recovery) view.recovery = RecoveryOf(*task.status.recovery);
   return view;
 }
@@ -87,7 +91,7 @@ void CountGenerations(const RunReport& report, observe::FunctionMetrics* metrics
 
 observe::FunctionTotals TotalsOf(const FunctionRunner& runner) {
   observe::FunctionTotals totals;
-  for (const auto& lane : runner.counters()) totals.Add(*lane);
+  for (int lane = 0; lane < runner.spec().lanes; ++lane) totals.Add(runner.counters(lane));
   return totals;
 }
 
@@ -112,6 +116,9 @@ http::FunctionStatus StatusOf(const std::string& name, const HostedFunction& fun
   view.delivery = function.runner->delivery();
   const RunReport report = function.runner->Report();
   view.state = StateOf(report.state);
+  view.isolation = function.runner->isolation();
+  view.pid = report.pid;
+  view.restarts = report.restarts;
   if (!report.reason.empty()) view.reason = report.reason;
   for (const std::string& problem : report.problems) {
     view.reason += (view.reason.empty() ? "" : "; ") + problem;
@@ -176,6 +183,7 @@ observe::FunctionMetrics MetricsOf(const std::string& name, const HostedFunction
   if (report.generation) metrics.generation = static_cast<uint64_t>(report.generation->number);
   CountGenerations(report, &metrics);
   metrics.late_handlers = report.late_handlers;
+  metrics.restarts = report.restarts;
   metrics.totals = TotalsOf(*function.runner);
   bool all_known = !report.tasks.empty();
   int64_t oldest_ms = 0;

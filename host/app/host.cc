@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app/function_lookup.h"
+#include "app/function_needs.h"
 
 namespace millrace::app {
 
@@ -139,7 +140,7 @@ std::optional<std::string> Host::Unfit(const CatalogEvent& event,
                                        const FunctionRunner& running) const {
   const RunState state = running.Report().state;
   if (state != RunState::kRunning && state != RunState::kStarting) return std::nullopt;
-  const Status outputs = CheckOutputs(event.spec, event.candidate.library->uses());
+  const Status outputs = CheckOutputs(event.spec, event.candidate.library->note.uses);
   if (!outputs) return outputs.error().message;
   const std::lock_guard lock(mutex_);
   return TakenGroup(event.spec);
@@ -195,11 +196,14 @@ void Host::Start(const CatalogEvent& event) {
   refusals_.erase(name);
   options_.log->Info("function " + name + " starts with library " +
                      event.candidate.sha256.substr(0, 12));
-  HostServices services{.namespace_name = options_.config.namespace_name,
-                        .host_id = options_.config.id,
-                        .kafka = options_.config.kafka,
-                        .lane_queue_bytes = options_.config.lane_queue_bytes,
-                        .lane_output_bytes = options_.config.lane_output_bytes,
+  HostServices services{.settings = {.namespace_name = options_.config.namespace_name,
+                                     .host_id = options_.config.id,
+                                     .kafka = options_.config.kafka,
+                                     .lane_queue_bytes = options_.config.lane_queue_bytes,
+                                     .lane_output_bytes = options_.config.lane_output_bytes},
+                        .processes = options_.processes,
+                        .libraries = &libraries_,
+                        .in_flight_dir = options_.in_flight_dir,
                         .store = options_.store,
                         .transactions = options_.transactions,
                         .log = options_.log,

@@ -14,6 +14,7 @@
 #include "base/logger.h"
 #include "config/config.h"
 #include "function/function_directory.h"
+#include "function/loaded_libraries.h"
 
 namespace millrace::app {
 
@@ -30,6 +31,8 @@ struct HostedFunction {
 struct HostOptions {
   config::HostConfig config;
   function::CatalogMode mode = function::CatalogMode::kRun;
+  std::optional<LaneProcesses> processes;  // absent: every function runs in this process
+  std::string in_flight_dir;               // see HostServices
   StoreFactory store;
   bool transactions = true;  // false: the broker does not keep them; exactly once cannot be had
   Logger* log = nullptr;
@@ -74,6 +77,7 @@ class Host {
 
   HostOptions options_;
   std::unique_ptr<function::FunctionDirectory> directory_;
+  function::LoadedLibraries libraries_;  // outlives the runners
   bool stopping_ = false;
   std::map<std::string, function::CatalogEvent> to_start_;  // once nothing is in its way
   mutable std::mutex mutex_;

@@ -18,18 +18,24 @@ class HostInvoker final : public FunctionInvoker {
   void ForgetGone() override;
 
  private:
+  void Forget() {
+    run_.reset();
+    runner_.reset();
+  }
+
   const Host* host_;
   std::string function_;
   StoreFactory stores_;
   const Clock* clock_;
-  std::unique_ptr<DryRun> run_;  // of the generation that ran last
+  std::unique_ptr<DryRun> run_;             // of the generation that ran last
+  std::shared_ptr<FunctionRunner> runner_;  // of run_
 };
 
 http::InvokeResult HostInvoker::Invoke(const http::InvokeEvent& event) {
   const auto functions = host_->functions();
   const auto found = functions.find(function_);
   if (found == functions.end()) {
-    run_.reset();
+    Forget();
     return InvokeError{InvokeErrorKind::kUnknownFunction,
                        "there is no function '" + function_ + "'"};
   }
@@ -42,11 +48,18 @@ http::InvokeResult HostInvoker::Invoke(const http::InvokeEvent& event) {
   if (!report.generation) {
     return InvokeError{InvokeErrorKind::kNotRunning, "the function is starting"};
   }
-  if (!run_ || run_->generation() != report.generation.get() || run_->runner() != runner.get()) {
-    run_.reset();
-    auto made = DryRun::Create(runner, report.generation, stores_, clock_);
+  if (runner->isolation() == Isolation::kProcess) return runner->Invoke(event);
+  if (!run_ || run_->generation() != report.generation.get() || runner_ != runner) {
+    Forget();
+    auto made = DryRun::Create(
+        {.spec = runner->spec(),
+         .generation = report.generation,
+         .partitions = [runner](const std::string& topic) { return runner->PartitionCount(topic); },
+         .stores = stores_,
+         .clock = clock_});
     if (!made) return InvokeError{InvokeErrorKind::kRefused, made.error().message};
     run_ = *std::move(made);
+    runner_ = runner;
   }
   return run_->Run(event);
 }
@@ -56,7 +69,7 @@ void HostInvoker::ForgetGone() {
   if (!run_) return;
   const auto functions = host_->functions();
   const auto found = functions.find(function_);
-  if (found == functions.end() || found->second.runner.get() != run_->runner()) run_.reset();
+  if (found == functions.end() || found->second.runner != runner_) Forget();
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <utility>
 
+#include "app/lane_board.h"
 #include "app/random_epoch.h"
 
 namespace millrace::app {
@@ -88,7 +89,7 @@ struct LaneThread::Running {
   std::shared_ptr<const Generation> generation;
   CallCount before_generation;  // what the lane had counted when it took it
   std::optional<SwapRefusal> swap_refusal;
-  std::shared_ptr<const Generation> stopped_by;
+  int stopped_by = 0;
   std::vector<std::string> warned;
   SteadyTime next_report{};
 };
@@ -125,6 +126,7 @@ LaneReport LaneThread::TakeReport() {
 }
 
 void LaneThread::Run() {
+  const process::WatchedThread watched(options_.culprit, NumberOfLane(options_.slot));
   auto running = Build();
   if (running) {
     Loop(running->get());
@@ -133,7 +135,7 @@ void LaneThread::Run() {
   {
     const std::lock_guard lock(mutex_);
     report_.failure = running.error().message;
-    report_.generation = options_.generation;
+    report_.generation = options_.generation->number;
   }
   options_.control->Signal();
 }
@@ -154,7 +156,7 @@ Result<std::unique_ptr<LaneThread::Running>> LaneThread::Build() {
     if (!transactions) return transactions.error();
     running->transactions = *std::move(transactions);
   }
-  running->group = options_.offsets->ForLane(wake_.fd());
+  running->group = options_.offsets(wake_.fd());
   if (options_.store) {
     auto store = options_.store({.io = &running->io,
                                  .function = options_.settings.function,
@@ -227,6 +229,10 @@ void LaneThread::Swap(Running* running, std::shared_ptr<const Generation> genera
   running->swap_refusal.reset();
   if (generation == running->generation) return;
   NoteStop(running);
+  if (!SameStateAndOutputs(*generation, *running->generation)) {
+    running->swap_refusal = SwapRefusal{generation->number, "it has other states or outputs", true};
+    return;
+  }
   const Status swapped = running->lane->Swap(generation);
   if (!swapped) {
     running->swap_refusal = SwapRefusal{generation->number, swapped.error().message};
@@ -239,9 +245,9 @@ void LaneThread::Swap(Running* running, std::shared_ptr<const Generation> genera
 // A task that has stopped stays so, whatever generation comes after the one that stopped it.
 void LaneThread::NoteStop(Running* running) {
   if (!running->lane->stop_reason()) {
-    running->stopped_by.reset();
-  } else if (!running->stopped_by) {
-    running->stopped_by = running->generation;
+    running->stopped_by = 0;
+  } else if (running->stopped_by == 0) {
+    running->stopped_by = running->generation->number;
   }
 }
 
@@ -263,7 +269,7 @@ void LaneThread::Publish(Running* running, SteadyTime now) {
     const std::lock_guard lock(mutex_);
     const bool idle = running->lane->idle() && commands_.empty();
     news = news || idle != report_.idle || stop_reason != report_.stop_reason ||
-           running->generation != report_.generation ||
+           running->generation->number != report_.generation ||
            running->swap_refusal != report_.swap_refusal;
     report_.tasks = std::move(tasks);
     for (auto& task : released) report_.released.push_back(std::move(task));
@@ -271,7 +277,7 @@ void LaneThread::Publish(Running* running, SteadyTime now) {
     report_.stopped_by = running->stopped_by;
     report_.problem = problem;
     report_.swap_refusal = running->swap_refusal;
-    report_.generation = running->generation;
+    report_.generation = running->generation->number;
     report_.calls = calls.calls - running->before_generation.calls;
     report_.errors = calls.errors - running->before_generation.errors;
     report_.idle = idle;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -11,17 +12,22 @@
 #include <vector>
 
 #include "app/lane_store.h"
+#include "app/lanes.h"
 #include "app/wake.h"
 #include "base/clock.h"
 #include "base/logger.h"
-#include "kafka/offsets_worker.h"
 #include "kafka/output_producer.h"
 #include "kafka/record_consumer.h"
 #include "kafka/transaction_worker.h"
 #include "lane/lane.h"
 #include "observe/limited_log.h"
+#include "process/crash_teller.h"
 
 namespace millrace::app {
+
+// Makes a lane's port to the group's offsets. `wake_fd`: non-blocking eventfd, written when an
+// answer is there; it outlives the port.
+using OffsetsPort = std::function<std::unique_ptr<commit::GroupOffsets>(int wake_fd)>;
 
 struct LaneThreadOptions {
   int slot = 0;
@@ -30,36 +36,14 @@ struct LaneThreadOptions {
   kafka::RecordConsumerOptions consumer;
   kafka::OutputProducerOptions producer;
   kafka::TransactionWorkerOptions transactions;  // used if delivery is exactly once
-  kafka::OffsetsWorker* offsets = nullptr;       // outlives the thread
+  OffsetsPort offsets;                           // called on the lane's thread
   StoreFactory store;                            // empty: the function has no state
   observe::LaneCounters* counters = nullptr;
   invoke::InFlight* in_flight = nullptr;
   Logger* log = nullptr;
   const Clock* clock = nullptr;
-  Wake* control = nullptr;  // signalled when the control thread should look
-};
-
-// Why a lane did not take a generation.
-struct SwapRefusal {
-  int generation = 0;
-  std::string reason;
-
-  friend bool operator==(const SwapRefusal&, const SwapRefusal&) = default;
-};
-
-// What others see of a lane, a moment old.
-struct LaneReport {
-  std::vector<lane::TaskStatus> tasks;
-  std::vector<lane::ReleasedTask> released;      // since the last report that was taken
-  std::optional<lane::StopReason> stop_reason;   // an event or the state needs somebody's decision
-  std::shared_ptr<const Generation> stopped_by;  // that ran when that came up
-  std::optional<std::string> failure;            // the lane cannot run at all
-  std::optional<std::string> problem;            // of the store; passes by itself
-  std::optional<SwapRefusal> swap_refusal;       // of the last generation that was to be taken
-  std::shared_ptr<const Generation> generation;  // that runs, or could not be started
-  uint64_t calls = 0;                            // of that generation in this lane
-  uint64_t errors = 0;                           // calls that came to neither done nor drop
-  bool idle = false;                             // owns no task, and every command is done
+  Wake* control = nullptr;              // signalled when the control thread should look
+  process::Culprit* culprit = nullptr;  // that this thread is named in, should it end the process
 };
 
 // One lane on a thread of its own, with its own consumer, producer and store connection. Commands

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "app/function_lookup.h"
+#include "app/function_needs.h"
 #include "app/process.h"
 #include "app/progress_line.h"
 #include "app/random_epoch.h"
@@ -17,6 +18,7 @@
 #include "app/redis_lane_store.h"
 #include "app/stop_signals.h"
 #include "function/library_object.h"
+#include "function/loaded_libraries.h"
 #include "invoke/host_table.h"
 
 namespace millrace::app {
@@ -80,6 +82,7 @@ class Rebuild {
   Confirmation confirmation_;
   StopSignals signals_;
   SystemClock clock_;
+  function::LoadedLibraries libraries_;
   ProgressLine line_;
   FoundFunction found_;
   kafka::GroupSurvey group_;
@@ -100,13 +103,15 @@ MaybeEnded Rebuild::FindIt() {
     return Ended{unknown ? kExitUsage : kExitConfiguration, found.error().message};
   }
   found_ = *std::move(found);
-  if (!NeedsStore(found_.spec, found_.library->uses())) {
+  if (!NeedsStore(found_.spec, found_.library->note.uses)) {
     return Ended{kExitFailure,
                  "function " + name_ + " keeps no state: there is nothing to make again"};
   }
-  const Status outputs = CheckOutputs(found_.spec, found_.library->uses());
+  const Status outputs = CheckOutputs(found_.spec, found_.library->note.uses);
   if (!outputs) return Ended{kExitConfiguration, outputs.error().message};
-  const auto opened = function::OpenGeneration({.library = found_.library,
+  auto library = libraries_.Load(*found_.library);
+  if (!library) return Ended{kExitConfiguration, library.error().message};
+  const auto opened = function::OpenGeneration({.library = *std::move(library),
                                                 .host = invoke::HandlerTable(),
                                                 .config = found_.spec.config,
                                                 .function = name_});
@@ -201,11 +206,12 @@ std::string Rebuild::HostId() const {
 }
 
 HostServices Rebuild::Services(const StoreFactory& stores) {
-  return {.namespace_name = config_.namespace_name,
-          .host_id = HostId(),
-          .kafka = config_.kafka,
-          .lane_queue_bytes = config_.lane_queue_bytes,
-          .lane_output_bytes = config_.lane_output_bytes,
+  return {.settings = {.namespace_name = config_.namespace_name,
+                       .host_id = HostId(),
+                       .kafka = config_.kafka,
+                       .lane_queue_bytes = config_.lane_queue_bytes,
+                       .lane_output_bytes = config_.lane_output_bytes},
+          .libraries = &libraries_,
           .store = stores,
           .log = &line_,
           .clock = &clock_};

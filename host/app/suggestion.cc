@@ -5,12 +5,12 @@
 
 namespace millrace::app {
 
-std::optional<FunctionSpec> SuggestedSpec(const function::Library& library,
+std::optional<FunctionSpec> SuggestedSpec(const function::CheckedCopy& library,
                                           const std::string& namespace_name) {
-  const function::LibraryNote& note = library.note();
+  const function::LibraryNote& note = library.note;
   if (note.triggers.empty()) return std::nullopt;
   FunctionSpec spec;
-  spec.library = std::filesystem::path(library.file()).filename();
+  spec.library = std::filesystem::path(library.file).filename();
   spec.name = note.name;
   if (spec.name.empty()) {
     spec.name = std::filesystem::path(spec.library).stem();

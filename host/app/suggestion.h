@@ -11,7 +11,7 @@ namespace millrace::app {
 
 // What a library without YAML asks for in its note: its suggested name and Kafka triggers, each
 // output to the topic of its own name. Absent when the note suggests no trigger. For `dev` only.
-std::optional<FunctionSpec> SuggestedSpec(const function::Library& library,
+std::optional<FunctionSpec> SuggestedSpec(const function::CheckedCopy& library,
                                           const std::string& namespace_name);
 
 }  // namespace millrace::app

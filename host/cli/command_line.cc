@@ -8,6 +8,7 @@
 
 #include "app/api_service.h"
 #include "app/function_lookup.h"
+#include "app/lane_child.h"
 #include "app/process.h"
 #include "app/state_rebuild.h"
 #include "cli/function_command.h"
@@ -180,6 +181,13 @@ void AddProbeCommand(CLI::App* program, function::ProbeArguments* arguments) {
   probe->add_option("parent", arguments->parent)->required();
 }
 
+// Started by hosts alone.
+void AddLanesCommand(CLI::App* program, int* parent) {
+  CLI::App* lanes =
+      program->add_subcommand(app::kLanesVerb, "The lanes of one function")->group("");
+  lanes->add_option("parent", *parent)->required();
+}
+
 int Version() {
   const http::VersionInfo version = app::GetVersionInfo();
   std::cout << "millrace " << version.version << ", function ABI " << version.abi << "\n";
@@ -240,6 +248,8 @@ int Main(int argc, char** argv) {
   AddFunctionCommand(&program, &function_command);
   function::ProbeArguments probe;
   AddProbeCommand(&program, &probe);
+  int lanes_parent = 0;
+  AddLanesCommand(&program, &lanes_parent);
 
   auto* version = program.add_subcommand("version", "Print the version");
 
@@ -266,6 +276,7 @@ int Main(int argc, char** argv) {
   if (*invoke) return Invoke(invoke_arguments);
   if (*state.state) return State(state, *level);
   if (*function_command.function) return Function(function_command);
+  if (program.got_subcommand(app::kLanesVerb)) _exit(app::RunLanes(lanes_parent));
   if (program.got_subcommand(app::kProbeVerb)) _exit(function::RunProbe(probe));
   if (*version) return Version();
   std::cerr << program.help();

@@ -35,6 +35,14 @@ void ReadLimits(const SectionReader& function, Limits* limits) {
   const SectionReader reader(LimitsSection(), entry->value, function.Name("limits"),
                              function.report());
   reader.Read("timeout", &limits->timeout);
+  if (int64_t bytes = 0; reader.Find("memory")) {
+    reader.Read("memory", &bytes);
+    limits->memory = bytes;
+  }
+  if (double cpus = 0; reader.Find("cpu")) {
+    reader.Read("cpu", &cpus);
+    limits->cpu = cpus;
+  }
 }
 
 void ReadOutput(const Entry& output, const std::string& name, Report* report,
@@ -99,6 +107,7 @@ FunctionSpec ReadFunction(const Entry& entry, Report* report) {
   reader.Read("lanes", &spec.lanes);
   ReadBatch(reader, &spec.batch);
   ReadSwap(reader, &spec.swap);
+  reader.ReadWord("isolation", &spec.isolation);
   ReadLimits(reader, &spec.limits);
   reader.Read("commit_interval", &spec.commit_interval);
   reader.Read("commit_max_effects", &spec.commit_max_effects);

@@ -84,10 +84,11 @@ constexpr Section kBatch{"functions.*.batch", kBatchKeys};
 
 constexpr Key kSwapKeys[] = {
     {.name = "max_error_rate",
-     .type = KeyType::kRatio,
+     .type = KeyType::kDecimal,
      .about = "A new generation whose failed calls are more than this part of all is rolled back; "
               "1 = never.",
-     .default_text = "0.5"},
+     .default_text = "0.5",
+     .max = 1},
     {.name = "watch",
      .type = KeyType::kDuration,
      .about = "How long after a swap its calls count.",
@@ -97,16 +98,34 @@ constexpr Key kSwapKeys[] = {
 };
 constexpr Section kSwap{"functions.*.swap", kSwapKeys};
 
+constexpr int64_t kLimitMemoryMin = 64 * kMiB;
+constexpr int64_t kLimitMemoryMax = 1024 * kGiB;
+constexpr int64_t kLimitCpuMax = 1024;
+
 constexpr Key kLimitsKeys[] = {
     {.name = "timeout",
      .type = KeyType::kDuration,
-     .about = "How long one call of the handler may take; a longer one is told in log, /readyz and "
-              "metrics.",
+     .about =
+         "How long one call of the handler may take; a longer one is ended with its process, or "
+         "inline, told in log, /readyz and metrics.",
      .default_text = "30s",
      .min = 1,
      .max = kHourMs},
+    {.name = "memory",
+     .type = KeyType::kSize,
+     .about = "What the function's process may use at most: handler, prefetched records, cache and "
+              "outputs on their way.",
+     .min = kLimitMemoryMin,
+     .max = kLimitMemoryMax},
+    {.name = "cpu",
+     .type = KeyType::kDecimal,
+     .about = "How many processors the function's process may keep busy, in parts of one; needs a "
+              "delegated control group (version 2).",
+     .max = kLimitCpuMax},
 };
 constexpr Section kLimits{"functions.*.limits", kLimitsKeys};
+
+constexpr std::string_view kIsolationWords[] = {"process", "inline"};
 
 constexpr Key kFunctionKeys[] = {
     {.name = "library",
@@ -152,6 +171,12 @@ constexpr Key kFunctionKeys[] = {
      .type = KeyType::kSection,
      .about = "When a new generation of the library gives way to the one before it.",
      .section = &kSwap},
+    {.name = "isolation",
+     .type = KeyType::kWord,
+     .about = "Where the function runs: process, in a child of the host that can crash without "
+              "hurting another function, or inline, in the host; dev is always inline.",
+     .default_text = "process",
+     .words = kIsolationWords},
     {.name = "limits",
      .type = KeyType::kSection,
      .about = "What a handler may take.",
@@ -293,9 +318,9 @@ constexpr Key kRootKeys[] = {
 };
 constexpr Section kRoot{"", kRootKeys};
 
-constexpr std::string_view kLaterKeys[] = {
-    "cache",      "concurrency", "cpu",     "durability", "idle_after", "isolation", "memory",
-    "on_failure", "retry",       "scaling", "state",      "store",      "timers",    "ttl"};
+constexpr std::string_view kLaterKeys[] = {"cache",      "concurrency", "durability", "idle_after",
+                                           "on_failure", "retry",       "scaling",    "state",
+                                           "store",      "timers",      "ttl"};
 constexpr std::string_view kLaterTriggers[] = {"http", "lag", "resource", "schedule", "table"};
 
 struct Owned {

@@ -16,7 +16,7 @@ enum class KeyType {
   kWord,       // one of `words`
   kFlag,       // true or false
   kInteger,    // min and max as they are
-  kRatio,      // a number from 0 to 1
+  kDecimal,    // a number from 0 to max
   kDuration,   // min and max in milliseconds
   kSize,       // min and max in bytes
   kSection,    // a map with the keys of `section`

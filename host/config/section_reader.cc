@@ -186,11 +186,14 @@ void SectionReader::Read(std::string_view key, double* value) const {
   if (!entry || entry->value.kind == Node::Kind::kFailed) return;
   const Node& node = entry->value;
   const bool plain = node.kind == Node::Kind::kScalar && node.plain;
-  if (const auto ratio = plain ? ParseRatio(node.text) : std::nullopt) {
-    *value = *ratio;
+  const auto max = static_cast<double>(section_.Find(key)->max);
+  const auto number = plain ? ParseDecimal(node.text) : std::nullopt;
+  if (number && *number <= max) {
+    *value = *number;
   } else {
-    report_->Invalid(
-        node.at, Name(key) + " must be a number from 0 to 1 such as 0.05, not " + KindName(node));
+    report_->Invalid(node.at, Name(key) + " must be a number from 0 to " +
+                                  std::to_string(section_.Find(key)->max) + " such as 0.05, not " +
+                                  KindName(node));
   }
 }
 

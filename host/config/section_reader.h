@@ -33,7 +33,7 @@ class SectionReader {
   void Read(std::string_view key, int64_t* value) const;
   void Read(std::string_view key, Millis* value) const;
   void Read(std::string_view key, bool* value) const;
-  void Read(std::string_view key, double* value) const;  // of type kRatio
+  void Read(std::string_view key, double* value) const;  // of type kDecimal
   void Read(std::string_view key, std::string* value, const TextCheck& check = {}) const;
 
   // For a key of type kWord, whose words stand in the order of the enumerators.

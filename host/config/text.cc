@@ -123,12 +123,12 @@ std::optional<int64_t> ParseInteger(std::string_view text) {
   return value;
 }
 
-std::optional<double> ParseRatio(std::string_view text) {
+std::optional<double> ParseDecimal(std::string_view text) {
   double value = 0;
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value, std::chars_format::fixed);
   const bool whole = !text.empty() && error == std::errc() && stop == end;
-  return whole && value >= 0 && value <= 1 ? std::optional(value) : std::nullopt;
+  return whole && value >= 0 ? std::optional(value) : std::nullopt;
 }
 
 std::optional<int64_t> ParseDurationMs(std::string_view text) {

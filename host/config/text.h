@@ -12,7 +12,7 @@ namespace millrace::config {
 // range.
 
 std::optional<int64_t> ParseInteger(std::string_view text);      // decimal, optional minus
-std::optional<double> ParseRatio(std::string_view text);         // 0 to 1: 0.05, 0, 1
+std::optional<double> ParseDecimal(std::string_view text);       // from 0 on: 0.05, 0, 1.5
 std::optional<int64_t> ParseDurationMs(std::string_view text);   // 250ms, 5s, 1m, 1h; unit needed
 std::optional<int64_t> ParseSizeBytes(std::string_view text);    // 4096, 64KiB, 1MiB, 1GiB
 std::optional<int64_t> ParseTimestampMs(std::string_view text);  // RFC 3339, from 1970 on

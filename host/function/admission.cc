@@ -33,15 +33,15 @@ std::optional<Result<AdmittedLibrary>> Admission::Take(const std::string& path, 
     if (probes_.size() == kProbesMax) return std::nullopt;
     auto begun = Begin(path);
     if (!begun) return Outcome(path, begun.error(), now);
-    if (!begun->probe) return Outcome(path, Load(*begun), now);
+    if (!begun->probe) return Outcome(path, Admit(*std::move(begun)), now);
     found = probes_.emplace(path, *std::move(begun)).first;
   }
   const auto outcome = found->second.probe->Poll(now);
   if (!outcome) return std::nullopt;
-  const Probing probed = std::move(found->second);
+  Probing probed = std::move(found->second);
   probes_.erase(found);
   if (!*outcome) return Outcome(path, outcome->error(), now);
-  return Outcome(path, Load(probed), now);
+  return Outcome(path, Admit(std::move(probed)), now);
 }
 
 Result<AdmittedLibrary> Admission::Outcome(const std::string& path, Result<AdmittedLibrary> outcome,
@@ -75,7 +75,6 @@ Result<Admission::Probing> Admission::Begin(const std::string& path) {
   auto folder = cache_.FolderProblem(::geteuid());
   if (folder && settings_.owner == OwnerCheck::kRefuse) return Fatal(path + ": " + *folder);
   if (folder && !owner) owner = std::move(folder);
-  if (auto many = TooMany(*checked)) return Fatal(*std::move(many));
   Probing probing{*std::move(checked), owner.value_or(""), nullptr};
   if (!settings_.probe) return probing;
 
@@ -88,22 +87,9 @@ Result<Admission::Probing> Admission::Begin(const std::string& path) {
   return probing;
 }
 
-std::optional<std::string> Admission::TooMany(const CheckedCopy& checked) const {
-  if (loaded_.size() < settings_.loaded_max || loaded_.contains(checked.sha256)) {
-    return std::nullopt;
-  }
-  return checked.file + ": is one too many: this host has loaded " +
-         std::to_string(loaded_.size()) +
-         " different libraries since it started, and what is loaded stays in memory; restart the "
-         "host to load it";
-}
-
-Result<AdmittedLibrary> Admission::Load(const Probing& probed) {
-  if (auto many = TooMany(probed.checked)) return Fatal(*std::move(many));
-  loaded_.insert(probed.checked.sha256);
-  auto library = Library::Load(probed.checked);
-  if (!library) return library.error();
-  return AdmittedLibrary{*std::move(library), probed.warning};
+AdmittedLibrary Admission::Admit(Probing probed) {
+  return {std::make_shared<const CheckedCopy>(std::move(probed.checked)),
+          std::move(probed.warning)};
 }
 
 }  // namespace millrace::function

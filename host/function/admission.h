@@ -23,18 +23,17 @@ struct AdmissionSettings {
   std::string cache_dir;
   OwnerCheck owner = OwnerCheck::kRefuse;
   SignatureRules signatures = {};
-  std::optional<ProbeSettings> probe = {};  // absent: libraries are loaded without (tests)
-  size_t loaded_max = 256;                  // different contents; a process never unloads any
+  std::optional<ProbeSettings> probe = {};  // absent: libraries are taken without (tests)
 };
 
 struct AdmittedLibrary {
-  std::shared_ptr<const Library> library;
-  std::string warning;  // empty: nothing to warn of
+  std::shared_ptr<const CheckedCopy> library;  // probed, and not loaded here
+  std::string warning;                         // empty: nothing to warn of
 };
 
-// The way of a library file into this process: read once, through one descriptor; owner and mode;
-// signature; format and note; private copy; probe in a child; and only then loaded. What fails a
-// step never comes to the next. One thread.
+// The way of a library file to what may be loaded: read once, through one descriptor; owner and
+// mode; signature; format and note; private copy; probe in a child. What fails a step never comes
+// to the next. No code of a library runs in this process. One thread.
 class Admission {
  public:
   // kRetriable when the system gives no descriptor.
@@ -83,15 +82,13 @@ class Admission {
 
   Result<AdmittedLibrary> Outcome(const std::string& path, Result<AdmittedLibrary> outcome,
                                   SteadyTime now);
-  std::optional<std::string> TooMany(const CheckedCopy& checked) const;
-  Result<AdmittedLibrary> Load(const Probing& probed);
+  static AdmittedLibrary Admit(Probing probed);
 
   AdmissionSettings settings_;
   LibraryCache cache_;
   UniqueFd epoll_;
   std::map<std::string, Probing> probes_;  // that run, by path
   std::map<std::string, Delay> delays_;    // by path
-  std::set<std::string> loaded_;           // hashes
 };
 
 }  // namespace millrace::function

@@ -14,14 +14,14 @@
 
 namespace millrace::function {
 
-class Library;
+struct CheckedCopy;
 
 // A library file that was read and found good.
 struct Candidate {
   std::string sha256;
-  std::shared_ptr<const Library> library;  // not looked at by the catalog
-  std::optional<FunctionSpec> suggested;   // what its note suggests, for a library without YAML
-  std::string warning = {};                // what whoever starts it should be told; may be empty
+  std::shared_ptr<const CheckedCopy> library;  // not looked at by the catalog
+  std::optional<FunctionSpec> suggested;       // what its note suggests, for a library without YAML
+  std::string warning = {};  // what whoever starts it should be told; may be empty
 };
 
 // What the host has to do, or to tell, about one function.

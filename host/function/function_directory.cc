@@ -120,7 +120,7 @@ void FunctionDirectory::ReadLibraries() {
 }
 
 Candidate FunctionDirectory::CandidateOf(AdmittedLibrary admitted) const {
-  Candidate candidate{.sha256 = admitted.library->sha256(),
+  Candidate candidate{.sha256 = admitted.library->sha256,
                       .library = admitted.library,
                       .suggested = std::nullopt,
                       .warning = std::move(admitted.warning)};

@@ -23,13 +23,13 @@ struct DirectoryOptions {
   // The functions that a YAML file of the directory declares; called with its path.
   std::function<Result<std::vector<FunctionSpec>>(const std::string& path)> read_yaml;
   // kDev: the function that a library without YAML suggests; absent when it suggests none.
-  std::function<std::optional<FunctionSpec>(const Library&)> suggest;
+  std::function<std::optional<FunctionSpec>(const CheckedCopy&)> suggest;
 };
 
 // functions_dir as the host sees it: watch, admission and catalog in one. Libraries that some
-// function wants are admitted here; events that start or replace a function carry the loaded
-// library, ready for OpenGeneration. One thread; Poll blocks on the disk, not on probes, and runs
-// the static initialisers of libraries that a probe survived.
+// function wants are admitted here; events that start or replace a function carry the
+// library, ready to be loaded. One thread; Poll blocks on the disk, not on probes, and runs no code
+// of a library.
 class FunctionDirectory {
  public:
   static Result<std::unique_ptr<FunctionDirectory>> Open(DirectoryOptions options);

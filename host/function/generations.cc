@@ -60,7 +60,7 @@ void Generations::Add(Entry entry) {
   if (idle != entries_.end()) entries_.erase(idle);
 }
 
-void Generations::Admit(const std::string& hash12, std::shared_ptr<const Library> library,
+void Generations::Admit(const std::string& hash12, std::shared_ptr<const CheckedCopy> library,
                         int64_t now_ms) {
   Add({.record = {.number = next_number_++,
                   .hash12 = hash12,

@@ -15,7 +15,7 @@
 
 namespace millrace::function {
 
-class Library;
+struct CheckedCopy;
 
 enum class GenerationState {
   kAdmitted,  // opened; no lane runs it yet
@@ -51,7 +51,7 @@ class Generations {
   int next_number() const { return next_number_; }
 
   // A library was opened, as generation next_number().
-  void Admit(const std::string& hash12, std::shared_ptr<const Library> library, int64_t now_ms);
+  void Admit(const std::string& hash12, std::shared_ptr<const CheckedCopy> library, int64_t now_ms);
   // A library was refused before it got a number.
   void Refuse(const std::string& hash12, const std::string& reason, int64_t now_ms);
   // A generation that was admitted does not start.
@@ -67,7 +67,7 @@ class Generations {
   struct Target {
     int number = 0;
     std::string hash12;
-    std::shared_ptr<const Library> library;
+    std::shared_ptr<const CheckedCopy> library;
   };
   Result<Target> Former(int current, std::optional<int> to) const;
 
@@ -77,7 +77,7 @@ class Generations {
  private:
   struct Entry {
     GenerationRecord record;
-    std::shared_ptr<const Library> library;
+    std::shared_ptr<const CheckedCopy> library;
     bool ran = false;
     bool rolled_back = false;
   };

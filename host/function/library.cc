@@ -164,7 +164,9 @@ Result<CheckedCopy> Library::Check(const LibraryBytes& bytes, LibraryCache* cach
   if (!note) return note.error();
   auto copy = cache->Store(bytes);
   if (!copy) return copy.error();
-  return CheckedCopy{bytes.file, bytes.sha256, *std::move(copy), *std::move(note)};
+  auto in_use = LibraryCache::Use(*copy);
+  return CheckedCopy{bytes.file, bytes.sha256, *std::move(copy), *std::move(note),
+                     std::move(in_use)};
 }
 
 Result<std::shared_ptr<const Library>> Library::Load(const CheckedCopy& checked,

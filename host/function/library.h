@@ -22,6 +22,7 @@ struct CheckedCopy {
   std::string sha256;
   std::string copy;  // path
   LibraryNote note;
+  std::shared_ptr<const UniqueFd> in_use = nullptr;  // keeps the copy there
 };
 
 // One loaded library: mapped from its private copy, its table checked. Immutable, so it may be used

@@ -11,8 +11,6 @@
 #include <filesystem>
 #include <utility>
 
-#include "base/unique_fd.h"
-
 namespace millrace::function {
 namespace {
 
@@ -165,6 +163,12 @@ std::optional<std::string> LibraryCache::FolderProblem(uint32_t self) const {
          "checked: chmod go-w it, or set host.cache_dir to a folder that is not there yet";
 }
 
+std::shared_ptr<const UniqueFd> LibraryCache::Use(const std::string& copy) {
+  UniqueFd fd(::open(copy.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd || !Lock(fd.get(), LOCK_SH)) return nullptr;
+  return std::make_shared<const UniqueFd>(std::move(fd));
+}
+
 int LibraryCache::RemoveUnused() {
   namespace fs = std::filesystem;
   const UniqueFd folder(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -180,6 +184,8 @@ int LibraryCache::RemoveUnused() {
     if (entry->symlink_status(ignored).type() != fs::file_type::regular) continue;
     const auto used = entry->last_write_time(ignored);
     if (ignored || used > used_after) continue;
+    const UniqueFd copy(::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!copy || !Lock(copy.get(), LOCK_EX)) continue;  // a host has it in use
     if (fs::remove(entry->path(), ignored)) ++removed;
   }
   return removed;

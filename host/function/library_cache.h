@@ -3,11 +3,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "function/file_identity.h"
 
 namespace millrace::function {
@@ -56,10 +58,14 @@ class LibraryCache {
   // Why others than root and user `self` could put other copies there; absent when they cannot.
   std::optional<std::string> FolderProblem(uint32_t self) const;
 
+  // Keeps a copy from being removed for as long as the descriptor lives; null: it could not be
+  // opened, and only its age keeps it.
+  static std::shared_ptr<const UniqueFd> Use(const std::string& copy);
+
   // Removes copies, and what writers that were killed left, which nobody has asked for since
   // kUnusedAfter; says how many. Never one that a host is about to load: it marked it as used,
-  // under a lock on the directory, which keeps this call out. One that a host loaded long ago may
-  // go: what is mapped lives on without its name. What cannot be removed stays, silently.
+  // under a lock on the directory, which keeps this call out; nor one that a host may load again
+  // (Use). What cannot be removed stays, silently.
   int RemoveUnused();
 
  private:

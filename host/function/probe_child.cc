@@ -50,7 +50,7 @@ Status Load(const ProbeArguments& arguments) {
   bytes->file = arguments.file;
   auto note = InspectLibrary(*bytes);
   if (!note) return note.error();
-  const CheckedCopy checked{arguments.file, bytes->sha256, arguments.copy, *std::move(note)};
+  const CheckedCopy checked{arguments.file, bytes->sha256, arguments.copy, *std::move(note), {}};
   Tell(ProbeMark::kLoads);
   auto library = Library::Load(checked, [] { Tell(ProbeMark::kAsks); });
   if (!library) return library.error();

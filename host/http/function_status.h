@@ -89,6 +89,9 @@ struct FunctionStatus {
   Delivery delivery = Delivery::kAtLeastOnce;  // in force: an embedded broker knows no other
   std::vector<std::string> topics;
   int lanes = 0;
+  Isolation isolation = Isolation::kProcess;  // in force: dev runs everything inline
+  std::optional<int64_t> pid;  // of its process; none inline, and while there is none
+  uint64_t restarts = 0;       // of it, after it had ended by itself
   std::vector<TaskStatus> tasks;
   std::vector<RetryStatus> retries;
   observe::FunctionTotals totals;

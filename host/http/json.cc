@@ -165,6 +165,9 @@ object Function(const FunctionStatus& function) {
           {"delivery", Name(function.delivery)},
           {"topics", List(function.topics, Text)},
           {"lanes", function.lanes},
+          {"isolation", Name(function.isolation)},
+          {"pid", OrNull(function.pid)},
+          {"restarts", function.restarts},
           {"tasks", List(function.tasks, Task)},
           {"retries", List(function.retries, Retry)},
           {"counters", Counters(function.totals)}};

@@ -61,17 +61,22 @@ Invoker::Invoker(std::shared_ptr<const Generation> generation, const Clock* cloc
 Result<std::unique_ptr<Invoker>> Invoker::Start(std::shared_ptr<const Generation> generation,
                                                 const Clock* clock, InFlight* in_flight) {
   std::unique_ptr<Invoker> invoker(new Invoker(std::move(generation), clock, in_flight));
+  invoker->BeginLife();
   Result<void*> instance = invoker->generation_->start();
+  if (in_flight) in_flight->End();
   if (!instance) return instance.error();
   invoker->instance_ = *instance;
   invoker->started_ = true;
+  if (in_flight) in_flight->SetLibrary(LibraryNumber(invoker->generation_->hash12));
   return invoker;
 }
 
 Invoker::~Invoker() {
   if (!started_) return;
+  BeginLife();
   // What it throws can change nothing any more.
   static_cast<void>(Fence([&] { generation_->table->stop(instance_); }));
+  if (in_flight_) in_flight_->End();
 }
 
 bool Invoker::takes_batches() const {
@@ -151,12 +156,18 @@ void Invoker::Settle(Context& context, int32_t outcome, Verdict* verdict) {
   verdict->reason = context.reason.empty() ? "the handler gave no reason" : context.reason;
 }
 
-void Invoker::Begin(const EventInput& event, SteadyTime now) {
+// Its start or its stop, which is about no event.
+void Invoker::BeginLife() {
+  if (in_flight_) in_flight_->Begin({.since = clock_->Now(), .partition = -1});
+}
+
+void Invoker::Begin(const EventInput& event, size_t together, SteadyTime now) {
   if (!in_flight_) return;
   in_flight_->Begin({.since = now,
                      .topic = event.topic_index,
                      .partition = event.partition,
-                     .offset = event.record->offset});
+                     .offset = event.record->offset,
+                     .together = static_cast<uint32_t>(together)});
 }
 
 size_t Invoker::Call(std::span<const EventInput> events, HandlerCalls* calls,
@@ -168,7 +179,7 @@ size_t Invoker::Call(std::span<const EventInput> events, HandlerCalls* calls,
     for (size_t i = 0; i < events.size(); ++i) {
       int32_t outcome = MR_RETRY;
       contexts_[i].calls = calls;
-      Begin(events[i], before);
+      Begin(events[i], 1, before);
       auto thrown = Fence([&] { outcome = table->handle(instance_, &contexts_[i], &events_[i]); });
       if (thrown) contexts_[i].reason = *std::move(thrown);
       const SteadyTime after = clock_->Now();
@@ -183,7 +194,7 @@ size_t Invoker::Call(std::span<const EventInput> events, HandlerCalls* calls,
     if (in_flight_) in_flight_->End();
     return events.size();
   }
-  if (!events.empty()) Begin(events[0], before);
+  if (!events.empty()) Begin(events[0], events.size(), before);
   context_pointers_.clear();
   event_pointers_.clear();
   for (size_t i = 0; i < events.size(); ++i) {

@@ -49,7 +49,8 @@ class Invoker {
  private:
   struct Context;
   Invoker(std::shared_ptr<const Generation> generation, const Clock* clock, InFlight* in_flight);
-  void Begin(const EventInput& event, SteadyTime now);
+  void BeginLife();
+  void Begin(const EventInput& event, size_t together, SteadyTime now);
   void Prepare(std::span<const EventInput> events, HandlerCalls* calls);
   void Settle(Context& context, int32_t outcome, Verdict* verdict);
 

@@ -180,6 +180,7 @@ void Lane::CollectReleased() {
     ReleasedTask released{.partition = task->first, .final_offsets = {}};
     ForgetGroupOffsets(*task->second);
     released.final_offsets = task->second->FinalOffsets();
+    released.group_metadata = task->second->group_metadata();
     released_.push_back(std::move(released));
     task = tasks_.erase(task);
   }

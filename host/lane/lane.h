@@ -27,6 +27,7 @@ std::vector<state::StateDecl> StatesOf(const Generation& generation);
 struct ReleasedTask {
   int32_t partition = 0;
   std::vector<PartitionOffset> final_offsets;
+  std::string group_metadata = {};  // of the assignment that it came with; empty: it never began
 };
 
 // Owns whole tasks and runs their records; see docs/concepts.md. A step function over polled ports:

@@ -89,8 +89,21 @@ struct SwapRules {
   friend bool operator==(const SwapRules&, const SwapRules&) = default;
 };
 
+// Where a function's lanes run.
+enum class Isolation {
+  kProcess,  // in a child of the host, which they can end without hurting anything else
+  kInline,   // in the host
+};
+constexpr const char* Name(Isolation isolation) {
+  return isolation == Isolation::kProcess ? "process" : "inline";
+}
+
 struct Limits {
-  Millis timeout{30'000};  // of one call of the handler; what is longer is told of
+  // Of one call of the handler; what is longer ends the function's process, or is told of inline.
+  Millis timeout{30'000};
+  // Of the function's process: bytes, and processors that it may keep busy. Absent: no limit.
+  std::optional<int64_t> memory = std::nullopt;
+  std::optional<double> cpu = std::nullopt;
 
   friend bool operator==(const Limits&, const Limits&) = default;
 };
@@ -106,6 +119,7 @@ struct FunctionSpec {
   int lanes = 1;
   BatchLimits batch;
   SwapRules swap = {};
+  Isolation isolation = Isolation::kProcess;
   Limits limits = {};
   Millis commit_interval{100};
   int commit_max_effects = 500;

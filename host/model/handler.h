@@ -34,14 +34,17 @@ struct Generation {
   std::string function;
   std::string hash12;  // first 12 hex digits of the library's SHA-256
   int number = 0;      // from 1 per function
-  const ::mr_function* table = nullptr;
-  void* library = nullptr;  // what open() gave; null is allowed
+  // For a process that opens it itself: the private copy of the library, and the user's file.
+  std::string copy = {};
+  std::string file = {};
+  const ::mr_function* table = nullptr;  // null: it is opened elsewhere, and so is what follows
+  void* library = nullptr;               // what open() gave; null is allowed
   std::vector<Use> uses;
   StateVersions versions = {};
   // Calls table->start with the function's config at hand and gives the instance. An error (kFatal)
   // holds the library's own words; there is then nothing to stop. Callable from several threads.
-  std::function<Result<void*>()> start;
-  std::shared_ptr<const void> keep_alive;
+  std::function<Result<void*>()> start = {};
+  std::shared_ptr<const void> keep_alive = nullptr;
 };
 
 // Whether a lane that runs one can go on with the other.

@@ -150,6 +150,15 @@ void AddLateHandlers(Families& out, const std::vector<FunctionMetrics>& function
   }
 }
 
+void AddRestarts(Families& out, const std::vector<FunctionMetrics>& functions) {
+  MetricFamily& restarts =
+      out.Begin(MetricType::Counter, "millrace_process_restarts_total",
+                "How often the process of the function was started again after it had ended.");
+  for (const auto& function : functions) {
+    Put(restarts, Of(function), static_cast<double>(function.restarts));
+  }
+}
+
 // One series per function and value of Label, with its word as the label `name`.
 template <class Label, size_t N>
 void AddLabelled(MetricFamily& family, const std::vector<FunctionMetrics>& functions,
@@ -245,6 +254,7 @@ std::string RenderMetrics(const MetricsSnapshot& snapshot) {
   AddFunctionStates(families, snapshot.functions);
   AddGenerations(families, snapshot.functions);
   AddLateHandlers(families, snapshot.functions);
+  AddRestarts(families, snapshot.functions);
   AddInvocations(families, snapshot.functions);
   AddDurations(families, snapshot.functions);
   AddCommits(families, snapshot.functions);

@@ -69,6 +69,7 @@ struct FunctionMetrics {
   std::map<std::string, uint64_t> generations;  // how many, by state
   std::map<std::string, uint64_t> swaps;        // changes of generation, by result
   uint64_t late_handlers = 0;                   // lanes whose handler is over its time
+  uint64_t restarts = 0;                        // of its process, after it had ended by itself
   FunctionTotals totals;
   std::vector<PartitionLag> lag;
   std::optional<double> lag_seconds;  // age of the oldest event not yet applied; none = unknown

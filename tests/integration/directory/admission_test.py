@@ -16,11 +16,19 @@ DEFECTS = {
 }
 
 
-def children(pid: int) -> list[int]:
+def probes(pid: int) -> list[int]:
+    """Children of this process that try a library."""
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         found += [int(child) for child in (task / "children").read_text().split()]
-    return found
+    return [child for child in found if name_of(child) == "millrace-probe"]
+
+
+def name_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except FileNotFoundError:
+        return ""
 
 
 def exists(pid: int) -> bool:
@@ -60,7 +68,7 @@ class Admission(StackTest):
                 self.assertIn(reason, host.problems())
                 self.assertEqual(host.state("probe"), "running")
         self.assertEqual(len(self.members("probe")), 1)
-        self.assertEqual(children(host.pid), [])
+        self.assertEqual(probes(host.pid), [])
         host.put_library(marked("two"), "victim")
         host.wait_state("victim", "running")
         host.wait_ready()
@@ -70,18 +78,18 @@ class Admission(StackTest):
         host = self.host_with_neighbour("stuck")
         host.put_yaml({"slow": self.function_of("slow.in")}, "slow")
         host.put_library(hostile("constructor_hangs"), "slow")
-        wait_until(lambda: children(host.pid), "the probe runs")
+        wait_until(lambda: probes(host.pid), "the probe runs")
         self.assertEqual(host.state("slow"), "starting")
         self.assertIn("library slow.so is being probed", host.function("slow")["reason"])
         host.put_library(marked("two"), "slow")
         host.wait_state("slow", "running")
-        self.assertEqual(children(host.pid), [])
+        self.assertEqual(probes(host.pid), [])
 
         host.put_library(hostile("constructor_hangs"), "slow")
-        probes = wait_until(lambda: children(host.pid), "the probe runs")
+        running = wait_until(lambda: probes(host.pid), "the probe runs")
         self.assertEqual(host.state("slow"), "running", "what runs is not touched")
         host.kill()
-        wait_until(lambda: not any(exists(pid) for pid in probes), "the probe is gone")
+        wait_until(lambda: not any(exists(pid) for pid in running), "the probe is gone")
 
     def test_a_signature_is_asked_for_and_taken_when_it_comes(self) -> None:
         key, public = self.folder / "key.pem", self.folder / "public.pem"

@@ -39,8 +39,7 @@ class Commands(FolderTest):
     def test_what_a_later_version_will_have_is_refused_by_name(self) -> None:
         keys = {"durability": "changelog", "store": "memory", "cache": "off",
                 "retry": "{ max_attempts: 5 }",
-                "on_failure": "{ dead_letter: dead }", "isolation": "process",
-                "limits": "{ memory: 1GiB }", "memory": "1GiB",
+                "on_failure": "{ dead_letter: dead }",
                 "scaling": "{ min: 0 }", "concurrency": "4", "ttl": "1h", "timers": "{}",
                 "state": "{}", "outputs": "{ out: { topic: t, create: 4 } }"}
         for key, value in keys.items():
@@ -58,7 +57,7 @@ class Commands(FolderTest):
                 self.assertRegex(done.stderr, f"{kind}.*{NOT_AVAILABLE}")
 
     def test_keys_of_the_host_that_come_later_are_refused_by_name(self) -> None:
-        for key in ("memory", "isolation", "store", "durability"):
+        for key in ("store", "durability"):
             with self.subTest(key):
                 done, _ = self.check(f"host:\n  {key}: x\n")
                 self.assertEqual(done.returncode, CONFIGURATION, done)

@@ -115,6 +115,8 @@ TEST(ReferenceTest, LoadsToTheDefaultsOfAFunction) {
                    {{"wiki.corrections"}, {}, std::nullopt}};
   want.outputs = {{"counts", "wiki.page-counts"}};
   want.config = {{"ignore_robots", "false"}, {"window", R"({"size":1})"}, {"window.size", "1"}};
+  want.limits.memory = int64_t{1} << 30;  // what has no default is shown with an example
+  want.limits.cpu = 1.5;
   EXPECT_TRUE(SameRequest(shown, want));
 }
 

@@ -53,7 +53,7 @@ class SchemaText {
 
   static boost::json::value DefaultOf(const Key& key) {
     if (key.type == KeyType::kInteger) return std::stoi(std::string(key.default_text));
-    if (key.type == KeyType::kRatio) return std::stod(std::string(key.default_text));
+    if (key.type == KeyType::kDecimal) return std::stod(std::string(key.default_text));
     if (key.type == KeyType::kFlag) return key.default_text == "true";
     return View(key.default_text);
   }
@@ -80,8 +80,8 @@ class SchemaText {
         return {{"type", "boolean"}};
       case KeyType::kInteger:
         return {{"type", "integer"}, {"minimum", key.min}, {"maximum", key.max}};
-      case KeyType::kRatio:
-        return {{"type", "number"}, {"minimum", 0}, {"maximum", 1}};
+      case KeyType::kDecimal:
+        return {{"type", "number"}, {"minimum", 0}, {"maximum", key.max}};
       case KeyType::kDuration:
         return {{"type", "string"}, {"pattern", "^[0-9]+(ms|s|m|h)$"}};
       case KeyType::kSize:

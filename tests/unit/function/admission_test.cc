@@ -37,11 +37,11 @@ class Admitting : public ::testing::Test {
   TemporaryDirectory directory_;
 };
 
-TEST_F(Admitting, AGoodLibraryIsLoadedAfterItsProbe) {
+TEST_F(Admitting, AGoodLibraryIsTakenAfterItsProbe) {
   const auto admission = Open(OwnerCheck::kRefuse);
   const auto admitted = ToTheEnd(admission.get(), Put("good"));
   ASSERT_TRUE(admitted) << admitted.error().message;
-  EXPECT_EQ(admitted->library->note().name, "tester");
+  EXPECT_EQ(admitted->library->note.name, "tester");
   EXPECT_EQ(admitted->warning, "");
   EXPECT_FALSE(admission->probing());
 }
@@ -76,16 +76,6 @@ TEST_F(Admitting, WhatMaySucceedLaterIsTriedAgainLater) {
   EXPECT_EQ(admission->Take(path, now + Millis(201))->error().error_class, ErrorClass::kFatal);
 }
 
-TEST_F(Admitting, OneContentTooManyIsRefusedAndThoseThatAreLoadedAreNot) {
-  const auto admission =
-      Admission::Open({.cache_dir = directory_ / "cache", .loaded_max = 1}).value();
-  EXPECT_TRUE(ToTheEnd(admission.get(), Put("good")));
-  const auto refused = ToTheEnd(admission.get(), Put("other"));
-  ASSERT_FALSE(refused);
-  EXPECT_THAT(refused.error().message, HasSubstr("has loaded 1 different libraries"));
-  EXPECT_TRUE(ToTheEnd(admission.get(), Put("good")));
-}
-
 TEST_F(Admitting, AFileThatOthersMayWriteIsRefusedOrWarnedOf) {
   const std::string path = Put("good");
   ::chmod(path.c_str(), 0666);
@@ -106,7 +96,7 @@ TEST_F(Admitting, AFileThatChangesWhileItsFormerContentIsProbedIsTakenAnew) {
   EXPECT_FALSE(admission->probing());
   const auto admitted = ToTheEnd(admission.get(), path);
   ASSERT_TRUE(admitted) << admitted.error().message;
-  EXPECT_EQ(admitted->library->sha256(), ReadLibrary(TestLibrary("other")).value().sha256);
+  EXPECT_EQ(admitted->library->sha256, ReadLibrary(TestLibrary("other")).value().sha256);
 }
 
 }  // namespace

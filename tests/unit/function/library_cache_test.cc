@@ -78,6 +78,15 @@ TEST_F(UnusedCopies, LibraryThatIsLoadedWorksOnWithoutItsCopyAndIsLoadedAgain) {
   EXPECT_TRUE(Library::Load(Library::Check(good_, &cache_).value()));
 }
 
+TEST_F(UnusedCopies, ACopyThatMayBeLoadedAgainStaysUntilNobodyWantsIt) {
+  auto checked = std::make_unique<CheckedCopy>(Library::Check(good_, &cache_).value());
+  Age(checked->copy, kLongAgo);
+  EXPECT_EQ(cache_.RemoveUnused(), 0);
+  EXPECT_TRUE(Library::Load(*checked));
+  checked.reset();
+  EXPECT_EQ(cache_.RemoveUnused(), 1);
+}
+
 TEST_F(UnusedCopies, RemovalAndUseOfTwoHostsKeepOutOfEachOthersWay) {
   Put(hash_ + ".so", kLongAgo);
   UniqueFd other(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY));

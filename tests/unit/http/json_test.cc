@@ -49,7 +49,7 @@ TEST(FunctionJson, HasTheDocumentedShape) {
       R"("generation":{"number":2,"hash":"0123456789ab"},"generations":[)"
       R"({"number":null,"hash":null,"state":"refused","reason":"cut short","since":5},)"
       R"({"number":2,"hash":"0123456789ab","state":"running","reason":null,"since":9}],"group":"millrace.default.echo",)"
-      R"("delivery":"at_least_once","topics":["in"],"lanes":1,"tasks":[{"partition":1,"lane":0,"state":"retrying",)"
+      R"("delivery":"at_least_once","topics":["in"],"lanes":1,"isolation":"process","pid":null,"restarts":0,"tasks":[{"partition":1,"lane":0,"state":"retrying",)"
       R"("reason":"retry","topics":[{"topic":"in","applied":41,"lag":3},)"
       R"({"topic":"in2","applied":null,"lag":null}],"epoch":"ab",)"
       R"("recovery":{"kind":"went-back","text":"3 behind","events_rerun":3,)"

@@ -33,6 +33,7 @@ MetricsSnapshot FullSnapshot() {
   function.generation = 3;
   function.generations = {{"running", 1}, {"retired", 2}};
   function.late_handlers = 1;
+  function.restarts = 6;
   function.swaps = {{"swapped", 2}, {"refused", 0}};
   function.totals.Add(lane);
   function.lag = {{"wiki.edits", 0, 17}, {"wiki.edits", 1, 0}};
@@ -59,6 +60,7 @@ TEST(Exposition, ShowsCountersUnderTheNamesOfTheDocs) {
            "millrace_function_generation{function=\"page-edits\"} 3\n",
            "millrace_function_generations{function=\"page-edits\",state=\"retired\"} 2\n",
            "millrace_handlers_late{function=\"page-edits\"} 1\n",
+           "millrace_process_restarts_total{function=\"page-edits\"} 6\n",
            "millrace_swaps_total{function=\"page-edits\",result=\"refused\"} 0\n",
            "millrace_invocations_total{function=\"page-edits\",outcome=\"done\"} 40\n",
            "millrace_invocations_total{function=\"page-edits\",outcome=\"dead-letter\"} 0\n",
