@@ -2,8 +2,10 @@
 // A librdkafka plugin (property plugin.library.paths) that kills its process at a named step of the
 // broker's protocol. FAILPOINT in the environment is <sent|received>:<API key>:<n>: SIGKILL when
 // the n-th request of that kind has been written to its socket, or the n-th reply to one has come
-// but was not looked at. So the program under test is the one that users run.
+// but was not looked at. With FAILPOINT_ONCE it does so only while that file is there, which it
+// removes. So the program under test is the one that users run.
 #include <librdkafka/rdkafka.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <csignal>
@@ -44,7 +46,9 @@ void Pass(const char* at, int api) {
   static std::atomic<int> left{TheFailpoint().left};
   const Failpoint& failpoint = TheFailpoint();
   if (failpoint.api != api || failpoint.at != at) return;
-  if (--left == 0) std::raise(SIGKILL);
+  if (--left != 0) return;
+  const char* once = std::getenv("FAILPOINT_ONCE");
+  if (!once || unlink(once) == 0) std::raise(SIGKILL);
 }
 
 rd_kafka_resp_err_t OnSent(rd_kafka_t*, int, const char*, int32_t, int16_t api, int16_t, int32_t,

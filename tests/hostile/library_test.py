@@ -126,7 +126,8 @@ class Handlers(NeighbourTest):
         self.check_neighbour()
 
     def test_a_handler_that_takes_too_long(self) -> None:
-        victim = self.run_victim(hostile("slow"), limits={"timeout": "500ms"})
+        victim = self.run_victim(hostile("slow"), isolation="inline",
+                                 limits={"timeout": "500ms"})
         self.send(f"{victim}.in", "0", "4000", "1")
         reason = (f"the handler has worked on {victim}.in/0@1 for longer than limits.timeout "
                   "(500 ms)")

@@ -19,10 +19,10 @@ class NeighbourTest(StackTest):
         self.load = Load(self.stack.bootstrap_servers(), f"{self.name}.in")
         self.addCleanup(self.load.stop)
         wait_until(lambda: len(self.records.read(f"{self.name}.out")) > 100, "it works")
-        self.group_generation = self.generation_of_its_group()
+        self.group_generation = self.generation_of_group(self.name)
 
-    def generation_of_its_group(self) -> int:
-        return self.kafka.describe_group(f"millrace.default.{self.name}")["generation"]
+    def generation_of_group(self, function: str) -> int:
+        return self.kafka.describe_group(f"millrace.default.{function}")["generation"]
 
     def check_neighbour(self) -> None:
         """Nothing lost, nothing doubled, never rebalanced, still at work."""
@@ -32,17 +32,24 @@ class NeighbourTest(StackTest):
         self.load.stop()
         check_counted_once(self, self.name, f"{self.name}.in", f"{self.name}.out", self.load.sent)
         self.assertEqual(self.host.state(self.name), "running")
-        self.assertEqual(self.generation_of_its_group(), self.group_generation)
+        self.assertEqual(self.generation_of_group(self.name), self.group_generation)
 
     def run_victim(self, library, partitions: int = 1, **keys: object) -> str:
         """A function of this library on topics of its own, once it runs; its name."""
+        victim = self.put_victim(self.host, library, partitions, **keys)
+        self.host.wait_state(victim, "running")
+        return victim
+
+    def put_victim(self, host: FolderHost, library, partitions: int = 1, stored: bool = False,
+                   **keys: object) -> str:
         victim = f"{self.name}-victim"
         self.topics(partitions, f"{victim}.in", f"{victim}.out")
-        self.host.put_library(library, "victim")
-        self.host.put_yaml({victim: kafka_function(f"{victim}.in", "victim.so",
-                                                   outputs={"out": f"{victim}.out"}, **keys)},
-                           "victim")
-        self.host.wait_state(victim, "running")
+        host.put_library(library, "victim")
+        document = kafka_function(f"{victim}.in", "victim.so", outputs={"out": f"{victim}.out"},
+                                  **keys)
+        if stored:  # Also one without state of its own.
+            document["triggers"][0]["kafka"]["deduplicate"] = True
+        host.put_yaml({victim: document}, "victim")
         return victim
 
     def wait_reason(self, function: str, reason: str) -> None:
