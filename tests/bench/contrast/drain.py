@@ -34,14 +34,14 @@ class Watch:
 
     def __init__(self, lab: Lab, engine: Engine, job: Job, running: Instance) -> None:
         self._lab, self._job, self._group = lab, job, engine.group(job)
-        self._pids = ([running.pid], [lab.store_pid()] if engine.uses_store else [],
-                      [lab.broker_pid()])
+        self._services = ([lab.store_pid()] if engine.uses_store else [], [lab.broker_pid()])
         self._running = running
         self._admin = lab.admin()
 
     def sample(self) -> Sample:
         visible = sum(self._admin.end_offsets(self._job.output, committed=True).values())
-        engine, store, broker = (machine.usage(pids) for pids in self._pids)
+        engine, store, broker = (machine.usage(pids)
+                                 for pids in (self._running.pids, *self._services))
         return Sample(time.monotonic(), visible, engine, store, broker, machine.machine_time())
 
     def is_done(self, records: int, sample: Sample) -> bool:

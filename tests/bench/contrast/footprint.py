@@ -24,10 +24,10 @@ def footprint(lab: Lab, engine: Engine, job: Job, size: int) -> dict[str, float]
     try:
         first, _, _ = Watch(lab, engine, job, running).until_drained(FOOTPRINT_RECORDS)
         time.sleep(1.0)
-        before = machine.usage([running.pid])
+        pids = running.pids
+        before = machine.usage(pids)
         time.sleep(IDLE_S)
-        idle = machine.usage([running.pid]) - before
-        pids = [running.pid]
+        idle = machine.usage(pids) - before
         store = machine.resident_bytes([lab.store_pid()]) if engine.uses_store else 0
         figures = {"start_s": first.at - began, "idle_cpu_percent": idle.cpu_s / IDLE_S * 100,
                    "idle_mb": machine.resident_bytes(pids) / 1e6, "idle_mb_store": store / 1e6}

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from . import machine
 from .errors import BenchError
 
 START_S = 120.0
@@ -43,6 +44,11 @@ class Instance:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def pids(self) -> list[int]:
+        """Its own and those of the processes that it has started."""
+        return machine.with_children(self.pid)
 
     @property
     def alive(self) -> bool:

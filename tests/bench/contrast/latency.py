@@ -18,12 +18,12 @@ def latency(lab: Lab, engine: Engine, job: Job, rate: int, seconds: float, warmu
         lab.fresh_store()
     running = engine.start(job)
     try:
-        before = machine.usage([running.pid] + ([lab.store_pid()] if engine.uses_store else []))
+        before = machine.usage(running.pids + ([lab.store_pid()] if engine.uses_store else []))
         found = lab.tool.run("pace", brokers=lab.kafka, input=job.input, output=job.output,
                              cell=job.cell, rate=rate, seconds=warmup_s + seconds,
                              warmup_seconds=warmup_s,
                              keys=keys, bytes=size, seed=SEED)
-        used = machine.usage([running.pid] + ([lab.store_pid()] if engine.uses_store else []))
+        used = machine.usage(running.pids + ([lab.store_pid()] if engine.uses_store else []))
         running.stop()
     finally:
         running.end()

@@ -22,6 +22,18 @@ class Usage:
                      self.peak_bytes)
 
 
+def with_children(pid: int) -> list[int]:
+    """The process and those that it has started and that live."""
+    family = [pid]
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                family += with_children(int(child))
+    except (FileNotFoundError, ProcessLookupError):
+        pass  # It has ended.
+    return family
+
+
 def usage(pids: list[int]) -> Usage:
     """A process that has ended counts nothing."""
     total = Usage()

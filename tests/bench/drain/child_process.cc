@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -128,8 +129,30 @@ Ended ChildProcess::Wait() {
   return ended_;
 }
 
+std::vector<pid_t> ChildProcess::Family() const {
+  std::vector<pid_t> family{pid_};
+  const std::string tasks = "/proc/" + std::to_string(pid_) + "/task";
+  for (const auto& task : std::filesystem::directory_iterator(tasks)) {
+    std::ifstream children(task.path() / "children");
+    for (pid_t child = 0; children >> child;) family.push_back(child);
+  }
+  return family;
+}
+
 double ChildProcess::cpu_seconds() const {
-  std::ifstream file("/proc/" + std::to_string(pid_) + "/stat");
+  double seconds = 0;
+  for (const pid_t pid : Family()) seconds += CpuSecondsOf(pid);
+  return seconds;
+}
+
+int64_t ChildProcess::peak_memory_bytes() const {
+  int64_t bytes = 0;
+  for (const pid_t pid : Family()) bytes += PeakMemoryBytesOf(pid);
+  return bytes;
+}
+
+double ChildProcess::CpuSecondsOf(pid_t pid) const {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   std::string text;
   std::getline(file, text);
   const size_t name_end = text.rfind(')');
@@ -143,8 +166,8 @@ double ChildProcess::cpu_seconds() const {
   return static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
-int64_t ChildProcess::peak_memory_bytes() const {
-  std::ifstream file("/proc/" + std::to_string(pid_) + "/status");
+int64_t ChildProcess::PeakMemoryBytesOf(pid_t pid) const {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/status");
   std::string word;
   while (file >> word) {
     if (word != "VmHWM:") continue;

@@ -33,12 +33,16 @@ class ChildProcess {
   Ended Stop(std::chrono::milliseconds patience);  // by SIGTERM
   Ended Wait();                                    // until it ends by itself
 
-  double cpu_seconds() const;         // so far, user and system, every thread
+  // With the processes that it has started and that live: so far, user and system, every thread.
+  double cpu_seconds() const;
   int64_t peak_memory_bytes() const;  // resident
   pid_t pid() const { return pid_; }
 
  private:
   bool Reap(int flags);
+  std::vector<pid_t> Family() const;
+  double CpuSecondsOf(pid_t pid) const;
+  int64_t PeakMemoryBytesOf(pid_t pid) const;
 
   std::string name_;
   pid_t pid_ = -1;
