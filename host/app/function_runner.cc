@@ -285,11 +285,20 @@ std::optional<std::string> FunctionRunner::LateHandler(int slot) const {
          std::to_string(spec_.limits.timeout.count()) + " ms)";
 }
 
+std::shared_ptr<const Generation> FunctionRunner::InUse() const {
+  const bool former = former_ && std::any_of(lane_reports_.begin(), lane_reports_.end(),
+                                             [this](const LaneReport& report) {
+                                               return report.generation == former_->number;
+                                             });
+  return former ? former_ : generation_;
+}
+
 void FunctionRunner::Publish() {
   RunReport report;
   report.state = state_;
   report.reason = !reason_.empty() ? reason_ : newer_refusal_;
   report.generation = generation_;
+  report.in_use = InUse();
   if (process_) report.pid = process_->pid();
   report.restarts = restarts_;
   if (membership_ && !membership_->problem().empty()) {

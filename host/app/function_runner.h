@@ -70,7 +70,8 @@ struct RunReport {
   std::string reason;  // of kRefused and kStopped; else why a newer library was refused
   std::vector<std::string>
       problems;  // that pass by themselves: broker or store away, topic missing
-  std::shared_ptr<const Generation> generation;         // that runs, or ran last
+  std::shared_ptr<const Generation> generation;  // that is meant to run, or ran last
+  std::shared_ptr<const Generation> in_use;      // the same, or the former one while a lane has it
   std::vector<function::GenerationRecord> generations;  // the oldest first
   std::array<uint64_t, function::kSwapResults> swaps{};
   size_t late_handlers = 0;    // lanes whose handler is over its time
@@ -192,6 +193,7 @@ class FunctionRunner final : public membership::LaneControl {
   std::optional<std::string> LateHandler(int slot) const;
   std::string TopicOf(int slot, const invoke::InFlight::Call& call) const;
   std::string AtCall(int slot, const invoke::InFlight::Call& call) const;
+  std::shared_ptr<const Generation> InUse() const;
   void Publish();
   bool needs_store() const;
 

@@ -123,10 +123,9 @@ http::FunctionStatus StatusOf(const std::string& name, const HostedFunction& fun
   for (const std::string& problem : report.problems) {
     view.reason += (view.reason.empty() ? "" : "; ") + problem;
   }
-  if (report.generation) {
-    view.generation =
-        http::GenerationStatus{.number = static_cast<uint64_t>(report.generation->number),
-                               .hash = report.generation->hash12};
+  if (report.in_use) {
+    view.generation = http::GenerationStatus{.number = static_cast<uint64_t>(report.in_use->number),
+                                             .hash = report.in_use->hash12};
   }
   for (const function::GenerationRecord& generation : report.generations) {
     view.generations.push_back(HistoryOf(generation));
@@ -180,7 +179,7 @@ observe::FunctionMetrics MetricsOf(const std::string& name, const HostedFunction
   if (!function.runner) return metrics;
   const RunReport report = function.runner->Report();
   if (report.state == RunState::kRunning) metrics.state = observe::RunState::kRunning;
-  if (report.generation) metrics.generation = static_cast<uint64_t>(report.generation->number);
+  if (report.in_use) metrics.generation = static_cast<uint64_t>(report.in_use->number);
   CountGenerations(report, &metrics);
   metrics.late_handlers = report.late_handlers;
   metrics.restarts = report.restarts;
