@@ -197,7 +197,8 @@ std::shared_ptr<LaneBoard> FunctionRunner::MakeBoard() {
     board_file_.clear();
     return std::make_shared<LaneBoard>(spec_.lanes);
   }
-  if (remains && remains->call.topic < input_topics_.size()) {
+  const bool of_an_event = remains && remains->call.partition >= 0;
+  if (of_an_event && remains->call.topic < input_topics_.size()) {
     const std::string& topic = input_topics_[remains->call.topic];
     services_.log->Error("function " + spec_.name +
                          ": its handler has ended the former process of this host while it worked "

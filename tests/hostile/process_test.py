@@ -35,7 +35,7 @@ class ProcessTest(NeighbourTest):
         """Each output once and in order, in the same membership; the neighbour noticed nothing."""
         self.check_neighbour()
         self.assertEqual(self.values(f"{victim}.out"), values)
-        self.assertEqual(self.host.state(victim), "running")
+        self.host.wait_state(victim, "running")
         self.assertEqual(self.generation_of_group(victim), self.victim_generation)
 
     def times_told(self, function: str, *words: str) -> int:
@@ -207,7 +207,7 @@ class Counts(ProcessTest):
         where = f"{victim}.in/0@{EVENTS + EVENTS // 2}"
         self.assertGreaterEqual(self.times_told(victim, SEGV, where), MAX_CRASHES)
         self.check_put_aside(victim, "segv", EVENTS + EVENTS // 2)
-        self.assertEqual(self.host.state(victim), "running")
+        self.host.wait_state(victim, "running")
         self.assertEqual(self.generation_of_group(victim), generation)
         self.check_neighbour()
 
@@ -225,7 +225,8 @@ class Counts(ProcessTest):
         self.check_counts(victim)
         self.assertEqual(list(self.aside(victim)),
                          [f"crash {victim}.in {EVENTS + EVENTS // 2}"])
-        self.assertEqual([host.state(victim) for host in (self.host, other)], ["running"] * 2)
+        for host in (self.host, other):
+            host.wait_state(victim, "running")
         self.check_neighbour()
 
     def is_rebalancing(self, victim: str) -> bool:

@@ -178,7 +178,7 @@ void AddOptions(CLI::App* app, Arguments* arguments) {
 // "commit_interval: 50ms" from --commit-interval 50ms.
 void AddSettings(CLI::App* app, HostSettings* settings) {
   for (const std::string name : {"lanes", "commit_interval", "commit_max_effects",
-                                 "commit_max_bytes", "cache_bytes", "batch"}) {
+                                 "commit_max_bytes", "cache_bytes", "batch", "isolation"}) {
     std::string option = "--" + name;
     std::replace(option.begin(), option.end(), '_', '-');
     app->add_option_function<std::string>(
