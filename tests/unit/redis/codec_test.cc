@@ -193,8 +193,12 @@ TEST(AcquireCodecTest, WhatLiesAsideComesInOrderAndForeignFieldsHaveNoName) {
 }
 
 TEST(AcquireCodecTest, AReplyThatIsCutShortIsRetriable) {
-  std::vector<ReplyNode> nodes = NodesOf(
-      {.task = {"seq", "3"}, .crashes = {"in", "7 2 a b"}, .aside_count = 1, .aside = {"x in 1"}});
+  const AcquireAnswer answer{// which the nodes point into
+                             .task = {"seq", "3"},
+                             .crashes = {"in", "7 2 a b"},
+                             .aside_count = 1,
+                             .aside = {"x in 1"}};
+  std::vector<ReplyNode> nodes = NodesOf(answer);
   ASSERT_TRUE(DecodeAcquire(Keys().Of(3), {}, "state", nodes));
   for (nodes.pop_back(); nodes.size() > 1; nodes.pop_back()) {
     const auto reply = DecodeAcquire(Keys().Of(3), {}, "state", nodes);
