@@ -241,6 +241,7 @@ void FunctionRunner::RefuseGeneration(const std::string& reason) {
   services_.log->Error("function " + spec_.name + " refused: " + reason +
                        "; the former library stays");
   swap_watch_.reset();
+  Publish();  // the reason is there no later than the state; what follows may take a while
   const std::lock_guard lock(mutex_);
   generations_.RefuseAdmitted(generation_->number, reason, NowMs());
 }
