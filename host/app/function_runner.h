@@ -58,7 +58,7 @@ struct HostServices {
 };
 
 enum class RunState {
-  kStarting,  // not in its group yet
+  kStarting,  // not in its group yet, or its process has not worked since it ended
   kRunning,
   kRefused,   // its library, configuration or state does not allow it to run
   kStopped,   // an event needs somebody's decision

@@ -63,8 +63,7 @@ Result<std::shared_ptr<const Generation>> OpenLibrary(const LibraryToOpen& wante
 }
 
 // Opens and closes libraries one after the other on a thread of its own: one that hangs holds up
-// neither a lane nor what the host has to say. Its
-// owner hears of the outcome through `wake`.
+// neither a lane nor what the host has to say. Its owner hears of the outcome through `wake`.
 class Opener {
  public:
   using Outcome = Result<std::shared_ptr<const Generation>>;
