@@ -82,11 +82,11 @@ Status LaneProcess::Watch() {
   if (!watched) return watched.error();
   process_ = *std::move(watched);
   epoll_ = UniqueFd(epoll_create1(EPOLL_CLOEXEC));
-  if (!epoll_) return Retriable(process::SystemText("epoll", errno));
+  if (!epoll_) return Retriable(SystemText("epoll", errno));
   for (const int fd : {channel_->fd(), output_.get(), process_.get()}) {
     epoll_event wanted{.events = EPOLLIN, .data = {}};
     if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &wanted) != 0) {
-      return Retriable(process::SystemText("epoll", errno));
+      return Retriable(SystemText("epoll", errno));
     }
   }
   return {};

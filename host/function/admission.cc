@@ -6,7 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
+
+#include "base/system_text.h"
 
 namespace millrace::function {
 namespace {
@@ -19,8 +20,7 @@ constexpr Millis kDelayMax{60'000};
 Result<std::unique_ptr<Admission>> Admission::Open(AdmissionSettings settings) {
   UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll) {
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's is safe
-    return Retriable(std::string("libraries cannot be probed: epoll: ") + std::strerror(errno));
+    return Retriable(SystemText("libraries cannot be probed: epoll", errno));
   }
   return std::unique_ptr<Admission>(new Admission(std::move(settings), std::move(epoll)));
 }

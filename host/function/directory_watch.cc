@@ -12,6 +12,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/system_text.h"
+
 namespace millrace::function {
 namespace {
 
@@ -19,10 +21,6 @@ constexpr uint32_t kMask = IN_MOVED_TO | IN_MOVED_FROM | IN_CLOSE_WRITE | IN_CRE
                            IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 constexpr size_t kFilesMax = 10'000;  // libraries and YAML files of one directory
 constexpr int kReadsMax = 64;  // of the event queue per Poll; the rest waits for the next one
-
-std::string SystemText(const std::string& what) {
-  return what + ": " + std::strerror(errno);  // NOLINT(concurrency-mt-unsafe): glibc's is safe
-}
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
@@ -47,16 +45,17 @@ Result<std::unique_ptr<DirectoryWatch>> DirectoryWatch::Open(WatchOptions option
   watch->inotify_ = UniqueFd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!watch->inotify_)
     return Retriable(
-        SystemText(directory + ": no inotify instance (fs.inotify.max_user_instances)"));
+        SystemText(directory + ": no inotify instance (fs.inotify.max_user_instances)", errno));
   watch->timer_ = UniqueFd(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
   watch->epoll_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
-  if (!watch->timer_ || !watch->epoll_) return Retriable(SystemText(directory + ": no descriptor"));
+  if (!watch->timer_ || !watch->epoll_)
+    return Retriable(SystemText(directory + ": no descriptor", errno));
   for (int fd : {watch->inotify_.get(), watch->timer_.get()}) {
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.fd = fd;
     if (::epoll_ctl(watch->epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
-      return Retriable(SystemText(directory + ": epoll"));
+      return Retriable(SystemText(directory + ": epoll", errno));
   }
   watch->AddWatch();
   const itimerspec at_once{{}, {0, 1}};
@@ -148,7 +147,7 @@ void DirectoryWatch::Look(const std::string& name, const std::string& path,
 bool DirectoryWatch::List(Listing* listing) {
   const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(options_.directory.c_str()));
   if (!directory) {
-    problem_ = SystemText(options_.directory + ": functions_dir cannot be read");
+    problem_ = SystemText(options_.directory + ": functions_dir cannot be read", errno);
     return false;
   }
   problem_.clear();
@@ -164,7 +163,7 @@ bool DirectoryWatch::List(Listing* listing) {
     errno = 0;
   }
   if (errno != 0) {
-    problem_ = SystemText(options_.directory + ": functions_dir cannot be read");
+    problem_ = SystemText(options_.directory + ": functions_dir cannot be read", errno);
     return false;
   }
   for (const std::string& path : also_)

@@ -5,8 +5,9 @@
 
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <utility>
+
+#include "base/system_text.h"
 
 namespace millrace::function {
 
@@ -37,8 +38,7 @@ Result<std::unique_ptr<FunctionDirectory>> FunctionDirectory::Open(DirectoryOpti
   if (!admission) return admission.error();
   UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll || !Add(epoll.get(), (*watch)->fd()) || !Add(epoll.get(), (*admission)->fd())) {
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's is safe
-    return Retriable(options.watch.directory + ": epoll: " + std::strerror(errno));
+    return Retriable(SystemText(options.watch.directory + ": epoll", errno));
   }
   return std::unique_ptr<FunctionDirectory>(new FunctionDirectory(
       std::move(options), *std::move(watch), *std::move(admission), std::move(epoll)));

@@ -7,16 +7,13 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <utility>
 
+#include "base/system_text.h"
+
 namespace millrace::function {
 namespace {
-
-std::string SystemText(const std::string& what, int code) {
-  return what + ": " + std::strerror(code);  // NOLINT(concurrency-mt-unsafe): glibc's is safe
-}
 
 Result<std::string> Sha256(std::string_view bytes) {
   unsigned char digest[EVP_MAX_MD_SIZE];

@@ -65,10 +65,6 @@ class Spawner {
 
 }  // namespace
 
-std::string SystemText(const std::string& what, int code) {
-  return what + ": " + std::strerror(code);  // NOLINT(concurrency-mt-unsafe): glibc's is safe
-}
-
 // dup2 onto itself would leave it closed in the child.
 Result<UniqueFd> MoveUp(UniqueFd fd) {
   UniqueFd moved(::fcntl(fd.get(), F_DUPFD_CLOEXEC, kFreeFd));

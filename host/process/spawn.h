@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/system_text.h"
 #include "base/unique_fd.h"
 
 namespace millrace::process {
@@ -41,8 +42,5 @@ Result<UniqueFd> MoveUp(UniqueFd fd);
 
 // "exited with code 3", "ended by signal 11 (Segmentation fault)"; of a status that waitpid gave.
 std::string HowItEnded(int status);
-
-// "what: why", with the text of an errno.
-std::string SystemText(const std::string& what, int code);
 
 }  // namespace millrace::process

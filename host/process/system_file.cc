@@ -5,16 +5,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
+#include "base/system_text.h"
 #include "base/unique_fd.h"
 
 namespace millrace::process {
 
-Error SystemError(const std::string& what, int code) {
-  return Fatal(what + ": " +
-               std::strerror(code));  // NOLINT(concurrency-mt-unsafe): glibc's is safe
-}
+Error SystemError(const std::string& what, int code) { return Fatal(SystemText(what, code)); }
 
 Result<std::string> ReadSystemFile(const std::string& path) {
   constexpr size_t kBytesMax = 64 * 1024;
