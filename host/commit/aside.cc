@@ -7,15 +7,12 @@ namespace millrace::commit {
 namespace {
 
 constexpr uint8_t kFormat = 1;
-constexpr size_t kNumbers = 10;
+constexpr size_t kNumbers = 9;
 
 size_t RoomFor(const AsideRecord& record) {
-  size_t room = kNumbers * kNumberBytesMax + record.kind.size() + record.reason.size() +
-                record.hash12.size() + record.key.size() + record.value.size();
-  for (const HeaderView& header : record.headers) {
-    room += 2 * kNumberBytesMax + header.name.size() + header.value.size();
-  }
-  return room;
+  return kNumbers * kNumberBytesMax + record.kind.size() + record.reason.size() +
+         record.hash12.size() + record.key.size() + record.value.size() +
+         RoomForHeaders(record.headers);
 }
 
 }  // namespace
@@ -48,11 +45,7 @@ std::string Pack(const AsideRecord& record) {
   packer.Difference(record.timestamp_ms, 0);
   packer.Bytes(record.key);
   packer.Bytes(record.value);
-  packer.Number(record.headers.size());
-  for (const HeaderView& header : record.headers) {
-    packer.Bytes(header.name);
-    packer.Bytes(header.value);
-  }
+  packer.Headers(record.headers);
   packed.resize(static_cast<size_t>(packer.at() - packed.data()));
   return packed;
 }
@@ -67,10 +60,7 @@ AsideReader::AsideReader(Slice packed) : in_(packed) {
   record_.timestamp_ms = in_.Sum(0);
   record_.key = in_.Bytes();
   record_.value = in_.Bytes();
-  for (uint64_t headers = in_.Number(); headers > 0 && !in_.damaged(); --headers) {
-    const Slice name = in_.Bytes();
-    headers_.push_back({name, in_.Bytes()});
-  }
+  in_.Headers(&headers_);
   record_.headers = headers_;
   if (!in_.at_end()) in_.Damage();
 }

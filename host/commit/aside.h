@@ -47,9 +47,9 @@ std::optional<AsideName> AsideNameOf(std::string_view text);
 // Packs one record, binary-safe.
 //
 //   entry   u8 format (1), text kind, text reason, text hash12, count, ±when, ±timestamp,
-//           bytes key, bytes value, headers, headers × (bytes name, bytes value)
+//           bytes key, bytes value, headers
 //
-// Numbers, text and bytes as commit/packed.h has them.
+// Numbers, text, bytes and headers as commit/packed.h has them.
 std::string Pack(const AsideRecord& record);
 
 // Reads a packed entry, which is not trusted. The record borrows from the reader and from `packed`,

@@ -7,14 +7,11 @@ namespace millrace::commit {
 namespace {
 
 constexpr uint8_t kFormat = 2;
-constexpr size_t kNumbersOfRecord = 9;
+constexpr size_t kNumbersOfRecord = 8;
 
 size_t RoomFor(const OutboxRecord& record) {
-  size_t room = kNumbersOfRecord * kNumberBytesMax + record.key.size() + record.value.size();
-  for (const HeaderView& header : record.headers) {
-    room += 2 * kNumberBytesMax + header.name.size() + header.value.size();
-  }
-  return room;
+  return kNumbersOfRecord * kNumberBytesMax + record.key.size() + record.value.size() +
+         RoomForHeaders(record.headers);
 }
 
 }  // namespace
@@ -31,11 +28,7 @@ void OutboxWriter::Add(const OutboxRecord& record) {
   packer.Number(record.index);
   packer.Bytes(record.key);
   packer.Bytes(record.value);
-  packer.Number(record.headers.size());
-  for (const HeaderView& header : record.headers) {
-    packer.Bytes(header.name);
-    packer.Bytes(header.value);
-  }
+  packer.Headers(record.headers);
   used_ = static_cast<size_t>(packer.at() - records_.data());
   timestamp_ms_ = record.timestamp_ms;
   offset_ = record.offset;
@@ -103,11 +96,7 @@ const OutboxRecord* OutboxReader::Next() {
   record_.index = in_.UpTo<uint32_t>(UINT32_MAX);
   record_.key = in_.Bytes();
   record_.value = in_.Bytes();
-  headers_.clear();
-  for (uint64_t headers = in_.Number(); headers > 0 && !in_.damaged(); --headers) {
-    const Slice name = in_.Bytes();
-    headers_.push_back({name, in_.Bytes()});
-  }
+  in_.Headers(&headers_);
   record_.headers = headers_;
   if (record_.topic >= topics_.size() || record_.source >= sources_.size()) in_.Damage();
   return in_.damaged() ? nullptr : &record_;

@@ -43,12 +43,11 @@ using PublicationPtr = std::shared_ptr<const Publication>;
 //
 //   entry   u8 format (2), n, n × (text topic of input, applied), m, m × text topic of output,
 //           k, k × text source, outputs, outputs × record
-//   record  topic, partition, ±timestamp, source, ±offset, index, bytes key, bytes value,
-//           headers, headers × (bytes name, bytes value)
+//   record  topic, partition, ±timestamp, source, ±offset, index, bytes key, bytes value, headers
 //
-// Numbers, text and bytes as commit/packed.h has them; with ±, the zigzag form of the difference to
-// the record before, the first to 0. Topics are names, because a later configuration may number its
-// outputs otherwise.
+// Numbers, text, bytes and headers as commit/packed.h has them; with ±, the zigzag form of the
+// difference to the record before, the first to 0. Topics are names, because a later configuration
+// may number its outputs otherwise.
 class OutboxWriter {
  public:
   // `topics`: of the function's outputs, by output index. `sources`: of the ids, by index. Both

@@ -4,17 +4,19 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/slice.h"
+#include "model/record.h"
 
 namespace millrace::commit {
 
 // What packed entries are made of: numbers are unsigned LEB128 (as DWARF and protobuf have them),
-// `text` is a size and its bytes, `bytes` a size + 1 (0: null) and its bytes; ±, the zigzag form of
-// a difference, which wraps around.
+// `text` is a size and its bytes, `bytes` a size + 1 (0: null) and its bytes, `headers` is n,
+// n × (bytes name, bytes value); ±, the zigzag form of a difference, which wraps around.
 inline constexpr size_t kNumberBytesMax = 10;  // of a 64-bit number
 
 // Writes where there is room enough, which the caller has seen to.
@@ -44,6 +46,13 @@ class Packer {
     Number(texts.size());
     for (const std::string& text : texts) Text(text);
   }
+  void Headers(std::span<const HeaderView> headers) {
+    Number(headers.size());
+    for (const HeaderView& header : headers) {
+      Bytes(header.name);
+      Bytes(header.value);
+    }
+  }
 
   static constexpr int kBits = 7;  // of a number, in each byte of it
   static constexpr uint8_t kMore = 1 << kBits;
@@ -56,6 +65,15 @@ class Packer {
 inline size_t RoomFor(const std::vector<std::string>& texts) {
   size_t room = kNumberBytesMax;
   for (const std::string& text : texts) room += kNumberBytesMax + text.size();
+  return room;
+}
+
+// Likewise Packer::Headers.
+inline size_t RoomForHeaders(std::span<const HeaderView> headers) {
+  size_t room = kNumberBytesMax;
+  for (const HeaderView& header : headers) {
+    room += 2 * kNumberBytesMax + header.name.size() + header.value.size();
+  }
   return room;
 }
 
@@ -100,6 +118,13 @@ class Unpacker {
       texts.emplace_back(Text().view());
     }
     return texts;
+  }
+  void Headers(std::vector<HeaderView>* headers) {  // in place of what was there
+    headers->clear();
+    for (uint64_t left = Number(); left > 0 && !damaged_; --left) {
+      const Slice name = Bytes();
+      headers->push_back({name, Bytes()});
+    }
   }
 
  private:

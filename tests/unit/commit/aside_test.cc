@@ -6,6 +6,8 @@
 namespace millrace::commit {
 namespace {
 
+using namespace std::string_literals;
+
 const std::vector<HeaderView> kHeaders = {{"a", Slice("\0\r\n", 3)}, {"", {}}, {"a", ""}};
 
 AsideRecord Whole() {
@@ -39,6 +41,15 @@ TEST(AsideTest, ARecordIsKeptByteForByte) {
     EXPECT_EQ(record.headers[i].value, kHeaders[i].value);
     EXPECT_EQ(record.headers[i].value.is_null(), kHeaders[i].value.is_null());
   }
+}
+
+TEST(AsideTest, WhatEarlierHostsHaveKeptIsPackedSo) {
+  AsideRecord record = Whole();
+  record.reason = "why";
+  EXPECT_EQ(Pack(record),
+            "\1\5crash\3why\0140123456789ab\3\200\240\253\376\371b\1"
+            "\4k\0y\0"
+            "\3\2a\4\0\r\n\1\0\2a\1"s);
 }
 
 TEST(AsideTest, NullAndEmptyAreNotTheSame) {

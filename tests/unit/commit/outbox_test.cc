@@ -8,6 +8,8 @@
 namespace millrace::commit {
 namespace {
 
+using namespace std::string_literals;
+
 const std::vector<std::string> kTopics = {"out", "other"};
 const std::vector<std::string> kSources = {"fn/in/0", "fn/more/0"};
 
@@ -65,6 +67,13 @@ TEST(OutboxTest, GivesBackWhatWasPacked) {
   EXPECT_FALSE(second->headers[2].value.is_null());
   EXPECT_FALSE(reader.Next());
   EXPECT_FALSE(reader.damaged());
+}
+
+TEST(OutboxTest, WhatEarlierHostsHaveLeftIsPackedSo) {
+  EXPECT_EQ(Packed(),
+            "\2\1\2in*\2\3out\5other\2\7fn/in/0\11fn/more/0\2"
+            "\0\3\244\23\0\16\0\4key\6value\0"
+            "\1\3C\1\3\1\0\0\3\2h\0021\5null\0\6empty\1"s);
 }
 
 TEST(OutboxTest, NumbersOfEverySizeComeBack) {
