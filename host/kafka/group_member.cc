@@ -81,7 +81,7 @@ bool MemberState::IsMember(const std::string& metadata_at_assignment) {
     std::lock_guard lock(mutex);
     if (metadata_at_assignment.empty() || metadata_at_assignment != group_metadata) return false;
   }
-  return lease->Holds(MembershipLease::Now(), session) && !rd_kafka_assignment_lost(client->get());
+  return lease->Holds(MembershipLease::Now()) && !rd_kafka_assignment_lost(client->get());
 }
 
 // The control thread's side: what was asked of the group and what it still owes us.
@@ -327,10 +327,9 @@ GroupMember::~GroupMember() = default;
 
 Result<std::unique_ptr<GroupMember>> GroupMember::Join(const GroupMemberOptions& options) {
   auto state = std::make_shared<MemberState>();
-  state->session = std::chrono::milliseconds(SessionTimeoutMs(options.client.properties));
   ConfBuilder conf = ConfOf(options);
   state->lease = options.lease ? options.lease : std::make_shared<MembershipLease>();
-  state->lease->SetSession(state->session);
+  state->lease->SetSession(std::chrono::milliseconds(SessionTimeoutMs(options.client.properties)));
   AttachLease(state->lease.get(), conf.get());
   auto client = Client::Create(RD_KAFKA_CONSUMER, std::move(conf), options.client, nullptr);
   if (!client) return client.error();

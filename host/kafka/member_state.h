@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -18,7 +17,6 @@ namespace millrace::kafka {
 // are thread-safe; the rest is guarded. Private to this folder.
 struct MemberState {
   std::shared_ptr<MembershipLease> lease;  // outlives the client
-  std::chrono::milliseconds session{};
   std::unique_ptr<Client> client;
 
   // A commit belongs to the ownership during which it was asked for. One that would be sent after

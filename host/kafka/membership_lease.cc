@@ -47,7 +47,7 @@ void MembershipLease::SetAssignment(std::string_view group_metadata) {
 bool MembershipLease::IsMember(std::string_view metadata_at_assignment, Nanos now) const {
   const uint64_t asked = Hash(metadata_at_assignment);
   return asked != kNone && asked == assignment_ && !lost_ && now < Nanos(looked_) + kLookedMax &&
-         Holds(now, Nanos(session_.load()));
+         Holds(now);
 }
 
 }  // namespace millrace::kafka

@@ -28,12 +28,13 @@ class MembershipLease {
   // The assignment that the newest join gave has come.
   void OnAssigned() { Confirm(synced_); }
 
-  bool Holds(Nanos now, Nanos session) const { return now < Nanos(confirmed_.load()) + session; }
-
-  // The member's session time-out, and the group's metadata of what it was assigned last; empty:
-  // nothing. `lost` as rd_kafka_assignment_lost tells, looked at again all the time: what is older
-  // than kLookedMax is not believed.
+  // The member's session time-out, before it joins.
   void SetSession(Nanos session) { session_ = session.count(); }
+  bool Holds(Nanos now) const { return now < Nanos(confirmed_.load()) + Nanos(session_.load()); }
+
+  // The group's metadata of what the member was assigned last; empty: nothing. `lost` as
+  // rd_kafka_assignment_lost tells, looked at again all the time: what is older than kLookedMax is
+  // not believed.
   void SetAssignment(std::string_view group_metadata);
   void SetLost(bool lost, Nanos now) {
     lost_ = lost;

@@ -14,12 +14,13 @@ constexpr Nanos kSession = seconds(10);
 
 class LeaseTest : public testing::Test {
  protected:
+  LeaseTest() { lease.SetSession(kSession); }
   void Join(int at) {
     lease.OnSent(kSyncGroup, seconds(at));
     lease.OnAssigned();
   }
   void Heartbeat(int at) { lease.OnSent(kHeartbeat, seconds(at)); }
-  bool Holds(int at) const { return lease.Holds(seconds(at), kSession); }
+  bool Holds(int at) const { return lease.Holds(seconds(at)); }
 
   MembershipLease lease;
 };
@@ -64,7 +65,6 @@ TEST_F(LeaseTest, AnAnswerBeforeANewJoinIsForgotten) {
 }
 
 TEST_F(LeaseTest, WhoHasNothingElseIsAMemberUnderItsOwnAssignmentAlone) {
-  lease.SetSession(kSession);
   Join(0);
   lease.SetLost(false, seconds(1));
   EXPECT_FALSE(lease.IsMember("mine", seconds(1))) << "before it was assigned";
@@ -77,7 +77,6 @@ TEST_F(LeaseTest, WhoHasNothingElseIsAMemberUnderItsOwnAssignmentAlone) {
 }
 
 TEST_F(LeaseTest, ALostAssignmentAndOneThatNobodyLooksAtCountNoMore) {
-  lease.SetSession(kSession);
   Join(0);
   lease.SetAssignment("mine");
   lease.SetLost(false, seconds(1));
