@@ -21,6 +21,7 @@ using Steady = std::chrono::steady_clock;
 
 constexpr int kSessionTimeoutMs = 10'000;
 constexpr int kHeartbeatMsMax = 1'000;
+constexpr int kReconnectMsMax = 1'000;
 constexpr uint64_t kWake = 1;  // what an eventfd wants to be written
 constexpr std::chrono::seconds kFinalCommitMax{2};
 constexpr std::chrono::milliseconds kTopicCheckInterval{200};
@@ -44,6 +45,10 @@ ConfBuilder ConfOf(const GroupMemberOptions& options) {
   ConfBuilder conf(options.client.properties);
   conf.SetDefault("session.timeout.ms", std::to_string(kSessionTimeoutMs));
   conf.SetDefault("heartbeat.interval.ms", std::to_string(HeartbeatMs(options.client.properties)));
+  // A connection to the coordinator that breaks is tried again several times within a session.
+  if (!options.client.properties.contains("reconnect.backoff.ms")) {
+    conf.SetDefault("reconnect.backoff.max.ms", std::to_string(kReconnectMsMax));
+  }
   conf.SetDefault("topic.metadata.refresh.interval.ms", "1000");  // finds topics made later
   conf.SetDefault("allow.auto.create.topics", "false");
   conf.Set("group.id", options.group);
@@ -109,6 +114,7 @@ class GroupMember::Impl {
   bool Take(rd_kafka_event_t* from, GroupEvent* event);
   bool TakeRebalance(rd_kafka_event_t* from, GroupEvent* event);
   bool TakeAssignment(GroupEvent* event);
+  void TellLoss(size_t partitions) const;
   bool TakeError(rd_kafka_event_t* from, GroupEvent* event);
   bool CheckTopics(GroupEvent* event);
   bool Tell(const std::string& problem, GroupEvent* event);
@@ -190,9 +196,23 @@ bool GroupMember::Impl::TakeRebalance(rd_kafka_event_t* from, GroupEvent* event)
     return false;
   }
   owed_ = Owed::kRelease;
-  event->kind =
-      rd_kafka_assignment_lost(rk()) ? GroupEvent::Kind::kLost : GroupEvent::Kind::kRevoked;
+  const bool lost = rd_kafka_assignment_lost(rk()) != 0;
+  if (lost) TellLoss(event->partitions.size());
+  event->kind = lost ? GroupEvent::Kind::kLost : GroupEvent::Kind::kRevoked;
   return true;
+}
+
+// The age tells a coordinator that was not heard (a session or more) from one that has given the
+// partitions away although it was (less).
+void GroupMember::Impl::TellLoss(size_t partitions) const {
+  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(
+      state_.lease->SinceConfirmed(MembershipLease::Now()));
+  state_.client->Log(4, "group " + group_ + " has given " + std::to_string(partitions) +
+                            " partitions away without asking; the last heartbeat that it is known "
+                            "to have accepted was sent " +
+                            std::to_string(age.count()) +
+                            " ms ago. If that is about session.timeout.ms, look for a broker, "
+                            "network or machine that stood still");
 }
 
 // The metadata is read before the assignment is accepted: until then the group's counter stands

@@ -30,7 +30,9 @@ class MembershipLease {
 
   // The member's session time-out, before it joins.
   void SetSession(Nanos session) { session_ = session.count(); }
-  bool Holds(Nanos now) const { return now < Nanos(confirmed_.load()) + Nanos(session_.load()); }
+  bool Holds(Nanos now) const { return SinceConfirmed(now) < Nanos(session_.load()); }
+  // Since that was sent which the coordinator is known to have accepted last.
+  Nanos SinceConfirmed(Nanos now) const { return now - Nanos(confirmed_.load()); }
 
   // The group's metadata of what the member was assigned last; empty: nothing. `lost` as
   // rd_kafka_assignment_lost tells, looked at again all the time: what is older than kLookedMax is

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <mutex>
+#include <regex>
+
 #include "integration/kafka/broker.h"
 #include "kafka/group_metadata.h"
 #include "kafka/offsets_worker.h"
@@ -56,9 +59,10 @@ struct Host {
 class GroupMemberTest : public testing::Test {
  protected:
   Host Join(const std::vector<std::string>& topics, const std::string& group,
-            const Properties& properties = {}) {
+            const Properties& properties = {}, LogSink log = {}) {
     Host host;
     ClientOptions client = broker_.Options();
+    client.log = std::move(log);
     for (const auto& [name, value] : properties) client.properties[name] = value;
     host.watch = *TopicWatch::Create(client, topics);
     host.member = *GroupMember::Join(
@@ -132,6 +136,30 @@ TEST_F(GroupMemberTest, AMemberIsSureOfItForNoLongerThanItsSession) {
   Broker::Stack("resume kafka");
   EXPECT_TRUE(Until({&host}, [&] { return offsets->IsMember(host.group_metadata); }))
       << "of this assignment or the next one";
+}
+
+TEST_F(GroupMemberTest, ALossIsToldWithTheTimeForWhichTheGroupWasSilent) {
+  if (!Broker::CanBeStopped()) GTEST_SKIP() << "the broker is not ours to stop";
+  std::mutex mutex;
+  std::string told;
+  const std::string topic = broker_.MakeTopic("loss", 2);
+  Host host = Join({topic}, broker_.UniqueName("group"),
+                   {{"session.timeout.ms", "2000"}, {"heartbeat.interval.ms", "200"}},
+                   [&](int level, const std::string& text) {
+                     const std::lock_guard lock(mutex);
+                     if (level == 4 && text.find("without asking") != text.npos) told = text;
+                   });
+  ASSERT_TRUE(Until({&host}, [&] { return host.owned.size() == 2; }));
+  Broker::Stack("pause kafka");
+  const bool lost = Until({&host}, [&] { return host.Saw(Kind::kLost, ""); });
+  Broker::Stack("resume kafka");
+  ASSERT_TRUE(lost);
+  const std::lock_guard lock(mutex);
+  std::smatch found;
+  ASSERT_TRUE(
+      std::regex_search(told, found, std::regex("given 2 partitions .* sent (\\d+) ms ago")))
+      << told;
+  EXPECT_GE(std::stoi(found[1]), 2000);
 }
 
 TEST_F(GroupMemberTest, LeavingHandsThePartitionsOverAtOnce) {
