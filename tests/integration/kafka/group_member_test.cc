@@ -9,6 +9,7 @@
 
 #include "integration/kafka/broker.h"
 #include "kafka/group_metadata.h"
+#include "kafka/membership_lease.h"
 #include "kafka/offsets_worker.h"
 #include "kafka/topic_watch.h"
 
@@ -22,6 +23,7 @@ using Kind = GroupEvent::Kind;
 // One host's membership; what it was told last, by kind.
 struct Host {
   std::shared_ptr<TopicWatch> watch;
+  std::shared_ptr<MembershipLease> lease = std::make_shared<MembershipLease>();
   std::unique_ptr<GroupMember> member;
   std::vector<TopicPartition> owned;
   std::string group_metadata;                  // of the newest assignment
@@ -49,6 +51,8 @@ struct Host {
     owned.clear();
     member->Release(final_offsets);
   }
+  // As a process sees it that has the lease alone.
+  bool IsMemberByLease() const { return lease->IsMember(group_metadata, MembershipLease::Now()); }
   bool Saw(Kind kind, const std::string& text) const {
     return std::any_of(events.begin(), events.end(), [&](const GroupEvent& event) {
       return event.kind == kind && event.problem.find(text) != std::string::npos;
@@ -65,8 +69,11 @@ class GroupMemberTest : public testing::Test {
     client.log = std::move(log);
     for (const auto& [name, value] : properties) client.properties[name] = value;
     host.watch = *TopicWatch::Create(client, topics);
-    host.member = *GroupMember::Join(
-        {.client = client, .group = group, .topics = topics, .watch = host.watch});
+    host.member = *GroupMember::Join({.client = client,
+                                      .group = group,
+                                      .topics = topics,
+                                      .watch = host.watch,
+                                      .lease = host.lease});
     return host;
   }
 
@@ -173,7 +180,9 @@ TEST_F(GroupMemberTest, LeavingHandsThePartitionsOverAtOnce) {
   first.member->Leave();
   ASSERT_TRUE(Until({&first, &second}, [&] { return first.holding; }));
   EXPECT_FALSE(first.member->left());
-  first.hold_revokes = false;
+  EXPECT_TRUE(first.IsMemberByLease()) << "until it has released them";
+  first.Release();
+  EXPECT_FALSE(first.IsMemberByLease());
   ASSERT_TRUE(Until({&first, &second}, [&] { return first.member->left(); }));
   // Far below the session of ten seconds, after which the broker would do it by itself.
   EXPECT_TRUE(Until(
