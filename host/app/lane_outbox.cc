@@ -78,7 +78,6 @@ class RemoteOffsets::Port final : public commit::GroupOffsets {
        std::shared_ptr<Answers> answers)
       : lane_(lane), outbox_(outbox), lease_(lease), answers_(std::move(answers)) {
     const std::lock_guard lock(answers_->mutex);
-    answers_->replies.clear();  // to who was here before
     answers_->wake_fd = wake_fd;
   }
   ~Port() override {
