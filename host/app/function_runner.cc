@@ -23,6 +23,13 @@ kafka::LogSink KafkaLog(Logger* log, const std::string& function) {
   };
 }
 
+// Where the process that comes after a crash of this one finds what was in flight; empty: nowhere.
+std::string InFlightFile(const HostServices& services, const std::string& function) {
+  if (services.in_flight_dir.empty()) return "";
+  return services.in_flight_dir + "/" + services.settings.namespace_name + "." +
+         services.settings.host_id + "." + function;
+}
+
 }  // namespace
 
 FunctionRunner::FunctionRunner(HostServices services, FunctionSpec spec,
@@ -30,11 +37,12 @@ FunctionRunner::FunctionRunner(HostServices services, FunctionSpec spec,
                                function::Generations generations)
     : services_(std::move(services)),
       spec_(std::move(spec)),
+      calls_(spec_, isolation() == Isolation::kProcess ? "" : InFlightFile(services_, spec_.name),
+             services_.log),
       newest_(std::move(library)),
       generations_(std::move(generations)),
-      problem_log_(spec_.name, services_.log, services_.clock) {
-  input_topics_ = InputTopics(spec_);
-  board_ = MakeBoard();
+      problem_log_(spec_.name, services_.log, services_.clock),
+      process_(services_, spec_, &calls_) {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -79,9 +87,8 @@ Delivery FunctionRunner::delivery() const {
 void FunctionRunner::Run() {
   while (!ending_) {
     // poll leaves out what is negative.
-    std::array<pollfd, 2> waiting{
-        pollfd{.fd = wake_.fd(), .events = POLLIN, .revents = 0},
-        pollfd{.fd = process_ ? process_->fd() : -1, .events = POLLIN, .revents = 0}};
+    std::array<pollfd, 2> waiting{pollfd{.fd = wake_.fd(), .events = POLLIN, .revents = 0},
+                                  pollfd{.fd = process_.fd(), .events = POLLIN, .revents = 0}};
     poll(waiting.data(), waiting.size(), kTickMs);
     wake_.Drain();
     if (!stop_asked_ && !leaving_ && !rebuild_with_) {
@@ -97,18 +104,20 @@ void FunctionRunner::Run() {
       StepSwapWatch();
       StepMembership();
     }
-    TakeInvocations();
+    if (ending_) invocations_.Close();
+    invocations_.HandTo(process_.lanes());
     ObserveGenerations();
     if (stop_asked_ && membership_ && !leaving_) LeaveGroup();
     if (stop_asked_ && !membership_ && !stopped_) {
-      ForgetBoardFile();  // before another runner of the function may make its own
+      calls_.RemoveFile();  // before another runner of the function may make its own
       stopped_ = true;
     }
     Publish();
   }
   EndGroup();
-  if (!stopped_) ForgetBoardFile();
-  TakeInvocations();
+  if (!stopped_) calls_.RemoveFile();
+  invocations_.Close();
+  invocations_.HandTo(nullptr);
 }
 
 Status FunctionRunner::JoinGroup() {
@@ -122,12 +131,14 @@ Status FunctionRunner::JoinGroup() {
     const std::lock_guard lock(mutex_);
     watch_ = *std::move(watch);
   }
+  const std::vector<std::string> input_topics = InputTopics(spec_);
+  const auto& board = calls_.board();
   auto member = kafka::GroupMember::Join({.client = client,
                                           .group = spec_.group,
-                                          .topics = input_topics_,
+                                          .topics = input_topics,
                                           .watch = watch_,
                                           .wake_fd = wake_.fd(),
-                                          .lease = {board_, board_->lease()}});
+                                          .lease = {board, board->lease()}});
   if (!member) return member.error();
   member_ = *std::move(member);
   std::vector<kafka::InputTopic> inputs;
@@ -137,7 +148,7 @@ Status FunctionRunner::JoinGroup() {
   offsets_ = std::make_unique<kafka::OffsetsWorker>(*member_, std::move(inputs));
   membership_ = std::make_unique<membership::Membership>(
       membership::MembershipSettings{.function = spec_.name,
-                                     .topics = input_topics_,
+                                     .topics = input_topics,
                                      .lanes = spec_.lanes,
                                      .needs_equal_partitions = needs_store()},
       member_.get(), this);
@@ -151,16 +162,18 @@ Status FunctionRunner::StartLanes() {
   lane_reports_.assign(static_cast<size_t>(spec_.lanes), {});
   in_process_ = {generation_->hash12};
   if (isolation() == Isolation::kInline) {
-    lanes_ = MakeThreads();
+    threads_ = MakeThreads();
+    lanes_ = threads_.get();
     return {};
   }
-  process_since_ = services_.clock->Now();
-  board_->ShowAlive(process_since_);
-  auto process = MakeProcess();
-  if (!process) return process.error();
-  process_ = process->get();
-  lanes_ = *std::move(process);
-  return {};
+  restart_wait_.Began(services_.clock->Now());
+  std::vector<std::unique_ptr<commit::GroupOffsets>> offsets;
+  for (int lane = 0; lane < spec_.lanes; ++lane) {
+    offsets.push_back(offsets_->ForLane(wake_.fd()));
+  }
+  Status started = process_.Start(*generation_, delivery(), std::move(offsets));
+  lanes_ = process_.lanes();
+  return started;
 }
 
 std::unique_ptr<Lanes> FunctionRunner::MakeThreads() {
@@ -168,7 +181,7 @@ std::unique_ptr<Lanes> FunctionRunner::MakeThreads() {
                              .spec = spec_,
                              .delivery = delivery(),
                              .generation = generation_,
-                             .board = board_.get(),
+                             .board = calls_.board().get(),
                              .watch = watch_,
                              .offsets = {},
                              .store = needs_store() ? services_.store : StoreFactory(),
@@ -202,15 +215,12 @@ void FunctionRunner::LeaveGroup() {
 }
 
 void FunctionRunner::EndLanes() {
-  process_ = nullptr;
-  lanes_.reset();
+  lanes_ = nullptr;
+  threads_.reset();
+  process_.End();
   lane_reports_.clear();
   works_ = false;
-  // Nothing of it is left to be taken for its successor's.
-  board_->Clear();
-  for (int lane = 0; lane < spec_.lanes; ++lane) board_->slot(lane).counters.ClearGauges();
-  kill_at_.reset();
-  killed_for_.clear();
+  calls_.board()->Clear();
 }
 
 void FunctionRunner::EndGroup() {
@@ -218,7 +228,7 @@ void FunctionRunner::EndGroup() {
   given_back_.clear();
   assigned_.clear();
   crash_problem_.clear();
-  crashes_ = 0;
+  restart_wait_.Forget();
   membership_.reset();
   offsets_.reset();
   member_.reset();
@@ -243,9 +253,7 @@ void FunctionRunner::Assign(int lane, membership::GroupTask task) {
     }
     assignment.topics.push_back(std::move(input));
   }
-  if (const auto crash = crash_marks_.find(task.partition); crash != crash_marks_.end()) {
-    assignment.crash = crash->second;
-  }
+  assignment.crash = calls_.Crash(task.partition);
   assigned_[task.partition] = assignment.group_metadata;
   lanes_->Assign(lane, std::move(assignment));
 }
@@ -257,32 +265,6 @@ void FunctionRunner::Revoke(int lane, int32_t partition) {
 
 void FunctionRunner::Abandon(int lane, int32_t partition) {
   if (lanes_) lanes_->Abandon(lane, partition);
-}
-
-// The lane's report is from before the call, perhaps from before the task had begun.
-std::string FunctionRunner::TopicOf(int slot, const invoke::InFlight::Call& call) const {
-  std::string topic = call.topic < input_topics_.size() ? input_topics_[call.topic] : "?";
-  for (const lane::TaskStatus& task : lane_reports_[static_cast<size_t>(slot)].tasks) {
-    if (task.partition == call.partition && call.topic < task.topics.size()) {
-      topic = task.topics[call.topic].topic;
-    }
-  }
-  return topic;
-}
-
-std::string FunctionRunner::AtCall(int slot, const invoke::InFlight::Call& call) const {
-  return Coordinates(TopicOf(slot, call), call.partition, call.offset);
-}
-
-std::optional<std::string> FunctionRunner::LateHandler(int slot) const {
-  const auto call = board_->slot(slot).in_flight.Read();
-  if (!call || services_.clock->Now() < call->since + spec_.limits.timeout) return std::nullopt;
-  if (call->partition < 0) {
-    return "start() or stop() of the library has lasted for longer than limits.timeout (" +
-           std::to_string(spec_.limits.timeout.count()) + " ms)";
-  }
-  return "the handler has worked on " + AtCall(slot, *call) + " for longer than limits.timeout (" +
-         std::to_string(spec_.limits.timeout.count()) + " ms)";
 }
 
 std::shared_ptr<const Generation> FunctionRunner::InUse() const {
@@ -299,7 +281,7 @@ void FunctionRunner::Publish() {
   report.reason = !reason_.empty() ? reason_ : newer_refusal_;
   report.generation = generation_;
   report.in_use = InUse();
-  if (process_) report.pid = process_->pid();
+  if (process_.lanes()) report.pid = process_.lanes()->pid();
   report.restarts = restarts_;
   if (membership_ && !membership_->problem().empty()) {
     report.problems.push_back(membership_->problem());
@@ -318,10 +300,11 @@ void FunctionRunner::Publish() {
       }
     }
   }
+  const SteadyTime now = services_.clock->Now();
   for (size_t i = 0; i < lane_reports_.size(); ++i) {
-    if (auto late = LateHandler(static_cast<int>(i))) {
+    if (auto late = calls_.LateHandler(static_cast<int>(i), now, lane_reports_)) {
       // Nobody can end a handler that runs in this process; it can be told of.
-      if (!process_) {
+      if (!process_.lanes()) {
         *late += "; the other tasks of lane " + std::to_string(i) +
                  " wait, and no new library is taken there until it comes back: if it never does, "
                  "mend it and restart the host";

@@ -137,7 +137,7 @@ Status FunctionRunner::Start(std::shared_ptr<const Generation> generation) {
 void FunctionRunner::SwapLanes(std::shared_ptr<const Generation> generation, SwapKind kind) {
   const bool full =
       in_process_.size() >= kLibrariesPerProcess && !in_process_.contains(generation->hash12);
-  const bool anew = kind == SwapKind::kAnew || !lanes_ || (process_ && full);
+  const bool anew = kind == SwapKind::kAnew || !lanes_ || (process_.lanes() && full);
   if (!anew && SameStateAndOutputs(*generation, *generation_)) {
     in_process_.insert(generation->hash12);
     lanes_->Swap(generation);
@@ -289,7 +289,7 @@ void FunctionRunner::TakeReports() {
       membership_->OnReleased(released.partition, std::move(released.final_offsets));
     }
     for (const lane::TaskStatus& task : report.tasks) {
-      if (task.phase == lane::TaskPhase::kRunning) crash_marks_.erase(task.partition);
+      if (task.phase == lane::TaskPhase::kRunning) calls_.ForgetCrash(task.partition);
     }
   }
 }

@@ -46,6 +46,7 @@ std::optional<int> LaneBoard::CulpritLane() const {
 void LaneBoard::Clear() {
   for (int i = 0; i < lanes_ + kOthers; ++i) slots()[i].in_flight.End();
   culprit()->Clear();
+  for (int lane = 0; lane < lanes_; ++lane) slot(lane).counters.ClearGauges();
 }
 
 // A process that was killed, or whose machine went down, has noted nobody: nothing is charged.

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "app/function_runner.h"
+#include "app/run_report.h"
 #include "base/result.h"
 #include "kafka/group_survey.h"
 #include "model/function_spec.h"

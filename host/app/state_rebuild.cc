@@ -11,6 +11,7 @@
 
 #include "app/function_lookup.h"
 #include "app/function_needs.h"
+#include "app/function_runner.h"
 #include "app/process.h"
 #include "app/progress_line.h"
 #include "app/random_epoch.h"
