@@ -2,19 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the crash of one function costs: itself, and a neighbour that works on a paced feed.
 
-    tests/bench/crash/crash.py [--build build/release] [--crashes 5] [--rate 25000]
+    tests/bench/crash/crash.py [--build build/release] [--crashes 5] [--rate RECORDS_PER_S]
 
 Starts a Kafka and a Redis of its own. One function keeps a count per key and its process is killed by
-a segmentation fault, again and again, while events come; another one is fed at `--rate`, and every of its outputs is timed. Printed are how long the first is without a commit (exactly
-once: a transaction that was committed) and the longest that an output of the second took. Fails if a
-group was rebalanced.
+a segmentation fault, again and again, while events come; another one is fed at a fixed rate, and
+every of its outputs is timed. Without `--rate` that is half of what it takes while nothing else has
+anything to do: the highest of a row of rates at which no output is later than SUSTAINED_MAX_MS.
+Printed are how long the first is without a commit (exactly once: a transaction that was committed)
+and the longest that an output of the second took. Fails if a group was rebalanced.
 """
 import argparse
 import json
 import os
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,9 @@ APART_S = 11.0  # So that each restart is immediate, as after a crash that comes
 WARM_S = 15.0
 LOOK_EVERY_S = 0.003
 BACK_MAX_S = 20.0
+RATES = [int(25_000 * 1.25**step) for step in range(16)]  # The last is 710,542.
+RATE_S, RATE_WARM_S = 10, 4
+SUSTAINED_MAX_MS = 1_000.0
 
 
 def document(name: str, library: str, output: str, delivery: str) -> dict:
@@ -61,47 +65,89 @@ def crash(host, victim: str) -> float:
         time.sleep(LOOK_EVERY_S)
 
 
-def measure(stack, folder: Path, build: Path, delivery: str, crashes: int, rate: int) -> dict:
+def start_pace(build: Path, brokers: str, name: str, rate: int, seconds: int,
+               warm_s: int) -> subprocess.Popen:
+    return subprocess.Popen(
+        [build / "bin/bench_load", "pace", "--brokers", brokers, "--input", f"{name}.in", "--output",
+         f"{name}.out", "--cell", "aggregate", "--rate", str(rate), "--keys", str(KEYS),
+         "--seconds", str(seconds), "--warmup-seconds", str(warm_s)],
+        stdout=subprocess.PIPE, text=True)
+
+
+def capacity(build: Path, brokers: str, name: str) -> int:
+    """The highest rate of RATES, in their order, that is sustained."""
+    sustained = 0
+    for rate in RATES:
+        timed = json.loads(start_pace(build, brokers, name, rate, RATE_S, RATE_WARM_S).communicate()[0])
+        latest_ms = timed["latency_ms"]["max"]
+        print(f"{name} alone at {rate} records/s: latest output after {latest_ms:.0f} ms", flush=True)
+        if timed["missing"] or latest_ms > SUSTAINED_MAX_MS:
+            break
+        sustained = rate
+    if not sustained:
+        raise SystemExit(f"{name} does not even take {RATES[0]} records/s")
+    return sustained
+
+
+def groups_of(stack, names: list[str]) -> list[tuple]:
+    """What a rebalance changes."""
+    found = [stack.kafka().describe_group(f"millrace.default.{name}") for name in names]
+    return [(group["state"], group["generation"], group["members"]) for group in found]
+
+
+def told_by_broker(folder: Path) -> str:
+    """What its coordinator logged of groups."""
+    lines = [line for log in folder.glob("logs/kafka-*.log") for line in log.read_text().splitlines()]
+    return "\n".join(line for line in lines if "millrace.default." in line)
+
+
+def prepare(stack, folder: Path, build: Path, delivery: str, names: list[str]):
+    """A host with both functions, which run."""
     from directory_support import FolderHost
-    from load import Load
-    names = [f"{delivery.replace('_', '-')}-{role}" for role in ("victim", "neighbour")]
-    victim, neighbour = names
-    kafka, brokers = stack.kafka(), stack.bootstrap_servers()
+    kafka = stack.kafka()
     for name in names:
         for end in ("in", "out"):
             kafka.create_topic(f"{name}.{end}", PARTITIONS)
     host = FolderHost(folder / f"host-{delivery}", {
-        "host": {}, "redis": {"url": stack.redis_url()}, "kafka": {"bootstrap.servers": brokers},
-        "functions": {}})
+        "host": {}, "redis": {"url": stack.redis_url()},
+        "kafka": {"bootstrap.servers": stack.bootstrap_servers()}, "functions": {}})
     shutil.copyfile(build / "tests/bench/bench_aggregate.so", host.functions_dir / "aggregate.so")
     shutil.copyfile(build / "tests/marked/one.so", host.functions_dir / "counter.so")
+    victim, neighbour = names
     host.put_yaml({victim: document(victim, "counter.so", "out", delivery),
                    neighbour: document(neighbour, "aggregate.so", "changes", "at_least_once")},
                   "both")
     host.start()
-    load = build / "bin/bench_load"
-    seconds = int(WARM_S + APART_S * crashes)
+    for name in names:
+        host.wait_state(name, "running")
+    return host
+
+
+def measure(stack, folder: Path, build: Path, delivery: str, crashes: int,
+            rate: int | None) -> dict:
+    from load import Load
+    names = [f"{delivery.replace('_', '-')}-{role}" for role in ("victim", "neighbour")]
+    victim, neighbour = names
+    brokers = stack.bootstrap_servers()
+    host = prepare(stack, folder, build, delivery, names)
     feed = pace = None
     try:
-        for name in names:
-            host.wait_state(name, "running")
+        rate = rate or capacity(build, brokers, neighbour) // 2
         feed = Load(brokers, f"{victim}.in")  # Gentle: the sender of the other needs a processor.
-        pace = subprocess.Popen([load, "pace", "--brokers", brokers, "--input", f"{neighbour}.in",
-                                 "--output", f"{neighbour}.out", "--cell", "aggregate", "--rate",
-                                 str(rate), "--keys", str(KEYS), "--seconds", str(seconds), "--warmup-seconds",
-                                 str(int(WARM_S))],
-                                stdout=subprocess.PIPE, text=True)
+        pace = start_pace(build, brokers, neighbour, rate, int(WARM_S + APART_S * crashes),
+                          int(WARM_S))
         time.sleep(WARM_S)
-        groups = [kafka.describe_group(f"millrace.default.{name}")["generation"] for name in names]
+        groups = groups_of(stack, names)
         back_ms = []
         for _ in range(crashes):
             began = time.monotonic()
             back_ms.append(crash(host, victim))
             time.sleep(max(0.0, began + APART_S - time.monotonic()))
         timed = json.loads(pace.communicate()[0])
-        after = [kafka.describe_group(f"millrace.default.{name}")["generation"] for name in names]
-        if after != groups:
-            raise SystemExit(f"a group was rebalanced: {groups}, then {after}:\n{host.log()}")
+        after = groups_of(stack, names)
+        if after != groups or any(state != "Stable" for state, *_ in after):
+            raise SystemExit(f"a group was rebalanced: {groups}, then {after}; {timed}\n"
+                             f"{host.log()}\n{told_by_broker(folder / 'stack')}")
     finally:
         if feed:
             feed.stop()
@@ -109,15 +155,14 @@ def measure(stack, folder: Path, build: Path, delivery: str, crashes: int, rate:
             pace.kill()
             pace.wait()
         host.end()
-    return {"back_median_ms": round(statistics.median(back_ms)), "back_max_ms": round(max(back_ms)),
-            "crashes": crashes, "neighbour": timed}
+    return {"back_ms": [round(ms) for ms in back_ms], "neighbour": timed}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=Path, default=ROOT / "build/release")
     parser.add_argument("--crashes", type=int, default=5)
-    parser.add_argument("--rate", type=int, default=25_000)
+    parser.add_argument("--rate", type=int)
     parser.add_argument("--delivery", default="exactly_once,at_least_once")
     arguments = parser.parse_args()
     build = arguments.build.resolve()
@@ -126,10 +171,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="millrace-crash-") as name:
         stack = Stack(Path(name) / "stack")
         stack.up()
+        rate = arguments.rate
         try:
             for delivery in arguments.delivery.split(","):
-                found = measure(stack, Path(name), build, delivery, arguments.crashes,
-                                arguments.rate)
+                found = measure(stack, Path(name), build, delivery, arguments.crashes, rate)
+                rate = found["neighbour"]["rate"]  # It is the same neighbour again.
                 print(f"{delivery}: {json.dumps(found)}", flush=True)
         finally:
             stack.down()
