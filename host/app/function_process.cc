@@ -46,7 +46,11 @@ Status FunctionProcess::Start(const Generation& generation, Delivery delivery,
                              .cgroup = cgroup_.get(),
                              .log = services_.log,
                              .clock = services_.clock};
-  if (!cgroup_) options.start.memory_bytes_max = spec_.limits.memory;
+  if (cgroup_) {
+    memory_kills_ = cgroup_->MemoryKills();
+  } else {
+    options.start.memory_bytes_max = spec_.limits.memory;
+  }
   auto started = LaneProcess::Start(std::move(options));
   if (!started) return started.error();
   lanes_ = *std::move(started);
@@ -80,7 +84,14 @@ void FunctionProcess::EndLate(SteadyTime now, const std::vector<LaneReport>& rep
 
 std::string FunctionProcess::HowItEnded(const std::vector<LaneReport>& reports) const {
   std::string how = "its process " + *lanes_->end() + calls_->DiedOf(reports);
-  if (!killed_for_.empty()) how += ", because " + killed_for_;
+  if (!killed_for_.empty()) {
+    how += ", because " + killed_for_;
+  } else if (cgroup_ && cgroup_->MemoryKills() > memory_kills_) {
+    how += ", because no memory was left for it";
+    if (spec_.limits.memory) {
+      how += " (limits.memory: " + std::to_string(*spec_.limits.memory) + " bytes)";
+    }
+  }
   return how;
 }
 

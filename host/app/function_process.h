@@ -53,6 +53,7 @@ class FunctionProcess {
   CallsInFlight* calls_;
   std::unique_ptr<process::Cgroup> cgroup_;  // null: not wanted, or not to be had
   bool limited_ = false;                     // whether that was looked at
+  int64_t memory_kills_ = 0;                 // of cgroup_, before the process began
   std::unique_ptr<LaneProcess> lanes_;
   std::optional<SteadyTime> kill_at_;  // a process that was told to end and may not have
   std::string killed_for_;

@@ -146,6 +146,16 @@ Status Cgroup::Kill() {
   return killed ? killed : WithAdvice(killed.error(), "; it takes Linux 5.14");
 }
 
+int64_t Cgroup::MemoryKills() const {
+  const auto text = ReadSystemFile(path_ + "/memory.events");
+  std::istringstream words(text ? *text : "");
+  int64_t count = 0;
+  for (std::string event; words >> event >> count;) {
+    if (event == "oom_kill") return count;
+  }
+  return 0;
+}
+
 Status Cgroup::Limit(const CgroupLimits& limits) const {
   if (const Status memory = LimitMemory(limits); !memory) return memory;
   if (const Status cpu = SetLimit(path_ + "/cpu.max", CpuText(limits.cpus)); !cpu) return cpu;

@@ -35,6 +35,9 @@ class Cgroup {
   // Ends every process in it by SIGKILL, those too that fork meanwhile; they may be seen for a
   // moment.
   Status Kill();
+  // How often the kernel has ended a process in it for want of memory, since it was made; 0 if the
+  // kernel does not tell.
+  int64_t MemoryKills() const;
 
  private:
   friend class CgroupTree;

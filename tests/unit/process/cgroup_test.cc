@@ -113,6 +113,16 @@ TEST_F(Cgroups, AProcessIsTakenIn) {
   EXPECT_EQ(Text("function-a/cgroup.procs"), "4711");
 }
 
+TEST_F(Cgroups, WhatTheKernelEndedForWantOfMemoryIsCounted) {
+  MakeGroup("function-a", kAll);
+  const auto group = Make("a", {});
+  ASSERT_TRUE(group);
+  EXPECT_EQ((*group)->MemoryKills(), 0) << "a kernel that does not tell";
+  WriteFile(root_ / "unit/function-a/memory.events",
+            "low 0\nhigh 0\nmax 41\noom 3\noom_kill 2\noom_group_kill 1\n");
+  EXPECT_EQ((*group)->MemoryKills(), 2);
+}
+
 TEST_F(Cgroups, AGroupGoesWithItsObject) {
   const std::string group = root_ / "unit/function-a";
   {
@@ -282,9 +292,10 @@ TEST_F(KernelCgroups, MoreMemoryThanAllowedEndsTheProcess) {
                                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
                 ::_exit(in && at != MAP_FAILED ? 0 : 1);
               }
-              return std::to_string(SignalThatEnded(child));
+              const int signal = SignalThatEnded(child);
+              return std::to_string(signal) + ", " + std::to_string((*group)->MemoryKills());
             }),
-            "9");
+            "9, 1");
 }
 
 TEST_F(KernelCgroups, MoreProcessesThanAllowedAreRefused) {
