@@ -40,7 +40,11 @@ bool IsMap(const Generation& generation, uint32_t id) {
 
 // A library may have kept the context. Within the life of its instance that is seen, until the slot
 // has its turn again; what is asked through it then belongs to no event.
-bool IsOver(const mr_context* context) { return context->calls == nullptr; }
+bool IsOver(const mr_context* context) {
+  if (context->calls) return false;
+  context->misused->store(true, std::memory_order_relaxed);
+  return true;
+}
 
 void Log(mr_context* context, uint32_t level, mr_slice text) {
   if (IsOver(context)) return;

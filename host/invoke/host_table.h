@@ -4,6 +4,7 @@
 #include <millrace/abi.h>
 #include <millrace/event_random.h>
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,8 +20,9 @@ struct mr_context {
   uint32_t event = 0;  // index within the call
   const mr_event* given = nullptr;
   std::optional<millrace::detail::EventRandom> random;  // once it was asked for
-  int32_t failed = MR_OK;  // first host call that failed, an MR_ status
-  std::string reason;      // what the handler gave as `because`
+  int32_t failed = MR_OK;                // first host call that failed, an MR_ status
+  std::string reason;                    // what the handler gave as `because`
+  std::atomic<bool>* misused = nullptr;  // set when it is used while it is not its turn, or over
 };
 
 namespace millrace::invoke {

@@ -36,6 +36,7 @@ struct Invoker::Context : mr_context {};
 
 namespace {
 
+constexpr uint32_t kError = 3;            // of mr_host's log
 constexpr size_t kThrownBytesMax = 4096;  // as of a reason that a handler gives
 
 // Nothing may be thrown over the line. A library that does so all the same fails its event and not
@@ -107,6 +108,7 @@ void Invoker::Prepare(std::span<const EventInput> events, HandlerCalls* calls) {
     context.random.reset();
     context.failed = MR_OK;
     context.reason.clear();
+    context.misused = &misused_;
     const mr_header* first = headers_.data() + headers_.size();
     for (const HeaderView& header : input.headers) {
       headers_.push_back({ToAbi(header.name), ToAbi(header.value)});
@@ -156,6 +158,16 @@ void Invoker::Settle(Context& context, int32_t outcome, Verdict* verdict) {
   verdict->reason = context.reason.empty() ? "the handler gave no reason" : context.reason;
 }
 
+// Once: a library that does it does it for every event.
+void Invoker::TellMisuse(HandlerCalls* calls) {
+  if (misuse_told_ || !misused_.load(std::memory_order_relaxed)) return;
+  misuse_told_ = true;
+  calls->Log(0, kError,
+             Slice("the library used a context of another event, or one whose call was over; what "
+                   "it asked for was refused (the context of an event is valid until the handler "
+                   "returns)"));
+}
+
 // Its start or its stop, which is about no event.
 void Invoker::BeginLife() {
   if (in_flight_) in_flight_->Begin({.since = clock_->Now(), .partition = -1});
@@ -170,30 +182,28 @@ void Invoker::Begin(const EventInput& event, size_t together, SteadyTime now) {
                      .together = static_cast<uint32_t>(together)});
 }
 
-size_t Invoker::Call(std::span<const EventInput> events, HandlerCalls* calls,
-                     std::span<Verdict> verdicts) {
-  Prepare(events, calls);
-  const mr_function* table = generation_->table;
+size_t Invoker::CallEach(std::span<const EventInput> events, HandlerCalls* calls,
+                         std::span<Verdict> verdicts) {
   SteadyTime before = clock_->Now();
-  if (!takes_batches()) {
-    for (size_t i = 0; i < events.size(); ++i) {
-      int32_t outcome = MR_RETRY;
-      contexts_[i].calls = calls;
-      Begin(events[i], 1, before);
-      auto thrown = Fence([&] { outcome = table->handle(instance_, &contexts_[i], &events_[i]); });
-      if (thrown) contexts_[i].reason = *std::move(thrown);
-      const SteadyTime after = clock_->Now();
-      verdicts[i].duration = after - before;
-      before = after;
-      contexts_[i].calls = nullptr;
-      Settle(contexts_[i], outcome, &verdicts[i]);
-      if (verdicts[i].outcome == Outcome::kDone) continue;
-      if (in_flight_) in_flight_->End();
-      return i + 1;
-    }
-    if (in_flight_) in_flight_->End();
-    return events.size();
+  for (size_t i = 0; i < events.size(); ++i) {
+    int32_t outcome = MR_RETRY;
+    contexts_[i].calls = calls;
+    Begin(events[i], 1, before);
+    auto thrown =
+        Fence([&] { outcome = generation_->table->handle(instance_, &contexts_[i], &events_[i]); });
+    if (thrown) contexts_[i].reason = *std::move(thrown);
+    const SteadyTime after = clock_->Now();
+    verdicts[i].duration = after - before;
+    before = after;
+    contexts_[i].calls = nullptr;
+    Settle(contexts_[i], outcome, &verdicts[i]);
+    if (verdicts[i].outcome != Outcome::kDone) return i + 1;
   }
+  return events.size();
+}
+
+size_t Invoker::CallBatch(std::span<const EventInput> events, std::span<Verdict> verdicts) {
+  const SteadyTime before = clock_->Now();
   if (!events.empty()) Begin(events[0], events.size(), before);
   context_pointers_.clear();
   event_pointers_.clear();
@@ -203,14 +213,13 @@ size_t Invoker::Call(std::span<const EventInput> events, HandlerCalls* calls,
   }
   outcomes_.assign(events.size(), -1);  // an outcome that is not set is unknown
   const auto thrown = Fence([&] {
-    table->handle_batch(instance_, events.size(), context_pointers_.data(), event_pointers_.data(),
-                        outcomes_.data());
+    generation_->table->handle_batch(instance_, events.size(), context_pointers_.data(),
+                                     event_pointers_.data(), outcomes_.data());
   });
   if (thrown) {
     for (Context& context : contexts_) context.reason = *thrown;
     std::fill(outcomes_.begin(), outcomes_.end(), MR_RETRY);
   }
-  if (in_flight_) in_flight_->End();
   const auto each = (clock_->Now() - before) / std::max<size_t>(1, events.size());
   for (size_t i = 0; i < events.size(); ++i) {
     verdicts[i].duration = each;
@@ -218,6 +227,16 @@ size_t Invoker::Call(std::span<const EventInput> events, HandlerCalls* calls,
     Settle(contexts_[i], outcomes_[i], &verdicts[i]);
   }
   return events.size();
+}
+
+size_t Invoker::Call(std::span<const EventInput> events, HandlerCalls* calls,
+                     std::span<Verdict> verdicts) {
+  Prepare(events, calls);
+  const size_t told =
+      takes_batches() ? CallBatch(events, verdicts) : CallEach(events, calls, verdicts);
+  if (in_flight_) in_flight_->End();
+  if (!events.empty()) TellMisuse(calls);
+  return told;
 }
 
 }  // namespace millrace::invoke

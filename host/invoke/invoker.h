@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <span>
 #include <vector>
@@ -52,6 +53,10 @@ class Invoker {
   void BeginLife();
   void Begin(const EventInput& event, size_t together, SteadyTime now);
   void Prepare(std::span<const EventInput> events, HandlerCalls* calls);
+  size_t CallEach(std::span<const EventInput> events, HandlerCalls* calls,
+                  std::span<Verdict> verdicts);
+  size_t CallBatch(std::span<const EventInput> events, std::span<Verdict> verdicts);
+  void TellMisuse(HandlerCalls* calls);
   void Settle(Context& context, int32_t outcome, Verdict* verdict);
 
   std::shared_ptr<const Generation> generation_;
@@ -59,6 +64,8 @@ class Invoker {
   InFlight* in_flight_;  // may be null
   void* instance_ = nullptr;
   bool started_ = false;
+  std::atomic<bool> misused_{false};  // a context was, by whatever thread
+  bool misuse_told_ = false;
   std::vector<Context> contexts_;
   std::vector<std::vector<Context>> former_contexts_;  // smaller ones
   std::vector<mr_event> events_;
