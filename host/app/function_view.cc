@@ -75,17 +75,19 @@ http::GenerationHistory HistoryOf(const function::GenerationRecord& generation) 
 }
 
 // Every state and result has its series, also those that are 0.
-void CountGenerations(const RunReport& report, observe::FunctionMetrics* metrics) {
+void CountGenerations(const std::vector<function::GenerationRecord>& generations,
+                      const std::array<uint64_t, function::kSwapResults>& swaps,
+                      observe::FunctionMetrics* metrics) {
   using function::GenerationState;
   std::array<uint64_t, function::kGenerationStates> counts{};
-  for (const auto& generation : report.generations) {
+  for (const auto& generation : generations) {
     ++counts[static_cast<size_t>(generation.state)];
   }
   for (size_t i = 0; i < counts.size(); ++i) {
     metrics->generations[function::Name(static_cast<GenerationState>(i))] = counts[i];
   }
-  for (size_t i = 0; i < report.swaps.size(); ++i) {
-    metrics->swaps[function::Name(static_cast<function::SwapResult>(i))] = report.swaps[i];
+  for (size_t i = 0; i < swaps.size(); ++i) {
+    metrics->swaps[function::Name(static_cast<function::SwapResult>(i))] = swaps[i];
   }
 }
 
@@ -109,7 +111,7 @@ http::FunctionStatus StatusOf(const std::string& name, const HostedFunction& fun
   for (const KafkaTrigger& trigger : function.spec.triggers) {
     view.topics.insert(view.topics.end(), trigger.topics.begin(), trigger.topics.end());
   }
-  for (const function::GenerationRecord& generation : function.generations) {
+  for (const function::GenerationRecord& generation : function.generations.Records()) {
     view.generations.push_back(HistoryOf(generation));
   }
   if (!function.runner) return view;
@@ -176,11 +178,14 @@ observe::FunctionMetrics MetricsOf(const std::string& name, const HostedFunction
                                    int64_t now_unix_ms) {
   observe::FunctionMetrics metrics;
   metrics.function = name;
-  if (!function.runner) return metrics;
+  if (!function.runner) {
+    CountGenerations(function.generations.Records(), function.generations.swaps(), &metrics);
+    return metrics;
+  }
   const RunReport report = function.runner->Report();
   if (report.state == RunState::kRunning) metrics.state = observe::RunState::kRunning;
   if (report.in_use) metrics.generation = static_cast<uint64_t>(report.in_use->number);
-  CountGenerations(report, &metrics);
+  CountGenerations(report.generations, report.swaps, &metrics);
   metrics.late_handlers = report.late_handlers;
   metrics.restarts = report.restarts;
   metrics.totals = TotalsOf(*function.runner);

@@ -249,7 +249,7 @@ std::map<std::string, HostedFunction> Host::functions() const {
   for (auto& [name, function] : all) {
     const auto known = generations_.find(name);
     if (!function.runner && known != generations_.end()) {
-      function.generations = known->second.Records();
+      function.generations = known->second;
     }
   }
   for (const auto& [name, why] : refusals_) {

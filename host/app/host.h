@@ -25,7 +25,7 @@ struct HostedFunction {
   // Why it is refused or waits; of one that runs, why newer files of it are not taken.
   std::string reason;
   bool probed = false;  // it waits for the probe of its library, that is for moments
-  std::vector<function::GenerationRecord> generations = {};  // of one without a runner
+  function::Generations generations = {};  // of one without a runner
 };
 
 struct HostOptions {

@@ -19,6 +19,7 @@
 namespace millrace::cli {
 namespace {
 
+using boost::json::array;
 using boost::json::object;
 using boost::json::value;
 
@@ -93,11 +94,19 @@ void PrintTable(const std::vector<std::vector<std::string>>& rows) {
   }
 }
 
-std::string GenerationText(const object& function) {
-  const value* generation = function.if_contains("generation");
-  if (!generation || !generation->is_object()) return "-";
-  return TextOf(generation->get_object(), "number") + " " +
-         TextOf(generation->get_object(), "hash");
+// Those that are at work or on their way, and the newest, whatever became of it.
+std::string GenerationsText(const object& function) {
+  const array& records = function.at("generations").as_array();
+  std::string text;
+  for (const value& item : records) {
+    const object& record = item.as_object();
+    const std::string state = TextOf(record, "state");
+    const bool over = state == "retired" || state == "refused";
+    if (over && &item != &records.back()) continue;
+    text += (text.empty() ? "" : ", ") + TextOf(record, "number", "-") + " " +
+            TextOf(record, "hash", "-") + " " + state;
+  }
+  return text.empty() ? "-" : text;
 }
 
 // The sum over what this host owns; "?" when a part of it is not known.
@@ -169,10 +178,11 @@ int ListFunctions(const FunctionArguments& arguments) {
   if (const auto* ended = std::get_if<Ended>(&asked)) return ended->code;
   return Guarded(arguments, [&] {
     std::vector<std::vector<std::string>> rows{
-        {"NAME", "STATE", "GENERATION", "TASKS", "LAG", "REASON"}};
+        {"NAME", "STATE", "GENERATIONS", "TASKS", "LAG", "REASON"}};
     for (const value& item : std::get<object>(asked).at("functions").as_array()) {
       const object& function = item.as_object();
-      rows.push_back({TextOf(function, "name"), TextOf(function, "state"), GenerationText(function),
+      rows.push_back({TextOf(function, "name"), TextOf(function, "state"),
+                      GenerationsText(function),
                       std::to_string(function.at("tasks").as_array().size()), LagText(function),
                       TextOf(function, "reason")});
     }
