@@ -47,7 +47,7 @@ Status FunctionProcess::Start(const Generation& generation, Delivery delivery,
                              .log = services_.log,
                              .clock = services_.clock};
   if (cgroup_) {
-    memory_kills_ = cgroup_->MemoryKills();
+    memory_events_ = cgroup_->memory_events();
   } else {
     options.start.memory_bytes_max = spec_.limits.memory;
   }
@@ -83,16 +83,21 @@ void FunctionProcess::EndLate(SteadyTime now, const std::vector<LaneReport>& rep
 }
 
 std::string FunctionProcess::HowItEnded(const std::vector<LaneReport>& reports) const {
-  std::string how = "its process " + *lanes_->end() + calls_->DiedOf(reports);
-  if (!killed_for_.empty()) {
-    how += ", because " + killed_for_;
-  } else if (cgroup_ && cgroup_->MemoryKills() > memory_kills_) {
-    how += ", because no memory was left for it";
-    if (spec_.limits.memory) {
-      how += " (limits.memory: " + std::to_string(*spec_.limits.memory) + " bytes)";
-    }
+  const std::string how = "its process " + *lanes_->end() + calls_->DiedOf(reports);
+  const std::string why = WhyItWasKilled();
+  return why.empty() ? how : how + ", because " + why;
+}
+
+// Empty: it was not, or nobody tells.
+std::string FunctionProcess::WhyItWasKilled() const {
+  if (!killed_for_.empty()) return killed_for_;
+  if (!cgroup_ || !lanes_->killed()) return "";
+  const auto events = cgroup_->memory_events();
+  if (events.kills <= memory_events_.kills) return "";
+  if (spec_.limits.memory && events.limit_reached > memory_events_.limit_reached) {
+    return "it took more than limits.memory (" + std::to_string(*spec_.limits.memory) + " bytes)";
   }
-  return how;
+  return "the machine, or a control group around it, had no memory left";
 }
 
 }  // namespace millrace::app

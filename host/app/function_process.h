@@ -19,7 +19,8 @@ namespace millrace::app {
 
 // The process of its own that a function has its lanes in, one after the other: started within the
 // function's limits, and ended for what it does for too long. What follows from its end, others
-// decide. One thread, the function's control thread; it starts no process that it does not outlive.
+// decide. One thread, the function's control thread; every process that
+// it starts ends with it.
 class FunctionProcess {
  public:
   // All of them outlive it.
@@ -47,13 +48,14 @@ class FunctionProcess {
  private:
   void MakeCgroup();
   void EndLate(SteadyTime now, const std::vector<LaneReport>& reports);
+  std::string WhyItWasKilled() const;
 
   const HostServices& services_;
   const FunctionSpec& spec_;
   CallsInFlight* calls_;
-  std::unique_ptr<process::Cgroup> cgroup_;  // null: not wanted, or not to be had
-  bool limited_ = false;                     // whether that was looked at
-  int64_t memory_kills_ = 0;                 // of cgroup_, before the process began
+  std::unique_ptr<process::Cgroup> cgroup_;      // null: not wanted, or not to be had
+  bool limited_ = false;                         // whether that was looked at
+  process::Cgroup::MemoryEvents memory_events_;  // of cgroup_, before the process began
   std::unique_ptr<LaneProcess> lanes_;
   std::optional<SteadyTime> kill_at_;  // a process that was told to end and may not have
   std::string killed_for_;

@@ -31,10 +31,7 @@ http::InvokeError Gone(const std::string& how) {
 }  // namespace
 
 LibraryToOpen ToOpen(const Generation& generation) {
-  return {.number = generation.number,
-          .hash12 = generation.hash12,
-          .copy = generation.copy,
-          .file = generation.file};
+  return {.number = generation.number, .copy = generation.copy, .file = generation.file};
 }
 
 LaneProcess::LaneProcess(LaneProcessOptions options)
@@ -113,6 +110,7 @@ void LaneProcess::Reap() {
   }
   pid_ = -1;
   end_ = process::HowItEnded(status);
+  killed_ = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 
 void LaneProcess::Kill(int signal) {

@@ -52,6 +52,7 @@ class LaneProcess final : public Lanes {
 
   // How it ended: "ended by signal 11 (Segmentation fault)"; absent while it runs.
   const std::optional<std::string>& end() const { return end_; }
+  bool killed() const { return killed_; }  // by SIGKILL, whoever sent it
   pid_t pid() const { return pid_; }
   bool open() const { return open_; }  // it has opened its first library
   // Ends it and all of its process group. Of a signal that it survives it is to be killed.
@@ -92,6 +93,7 @@ class LaneProcess final : public Lanes {
   UniqueFd epoll_;    // of the three
   pid_t pid_ = -1;    // -1: there is none, or it is reaped
   std::optional<std::string> end_;
+  bool killed_ = false;
   std::string line_;  // printed, not yet ended
   bool started_ = false;
   bool open_ = false;

@@ -146,14 +146,16 @@ Status Cgroup::Kill() {
   return killed ? killed : WithAdvice(killed.error(), "; it takes Linux 5.14");
 }
 
-int64_t Cgroup::MemoryKills() const {
+Cgroup::MemoryEvents Cgroup::memory_events() const {
+  MemoryEvents events;
   const auto text = ReadSystemFile(path_ + "/memory.events");
   std::istringstream words(text ? *text : "");
   int64_t count = 0;
   for (std::string event; words >> event >> count;) {
-    if (event == "oom_kill") return count;
+    if (event == "oom") events.limit_reached = count;
+    if (event == "oom_kill") events.kills = count;
   }
-  return 0;
+  return events;
 }
 
 Status Cgroup::Limit(const CgroupLimits& limits) const {

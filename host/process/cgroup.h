@@ -35,9 +35,12 @@ class Cgroup {
   // Ends every process in it by SIGKILL, those too that fork meanwhile; they may be seen for a
   // moment.
   Status Kill();
-  // How often the kernel has ended a process in it for want of memory, since it was made; 0 if the
-  // kernel does not tell.
-  int64_t MemoryKills() const;
+  // What the kernel has counted since it was made; 0 if it does not tell.
+  struct MemoryEvents {
+    int64_t limit_reached = 0;  // an allocation found the group's own limit used up
+    int64_t kills = 0;  // for whatever want of memory; may be more than one for the same process
+  };
+  MemoryEvents memory_events() const;
 
  private:
   friend class CgroupTree;

@@ -120,10 +120,11 @@ TEST_F(CallsInFlightTest, ADeathThatIsNoEventsIsToldButNotMarked) {
   Begin(calls_, 0, -1);
   EXPECT_EQ(calls_.DiedOf(reports_), " while an instance of its library was started or stopped");
   EXPECT_FALSE(calls_.DiedInHandlerOf(kLibrary));
+  calls_.NoteCrash({{4, 0}}, reports_);
+  EXPECT_FALSE(calls_.Crash(-1));
+  EXPECT_FALSE(calls_.Crash(4));
   Blame(process::Culprit::kOutside);
   EXPECT_EQ(calls_.DiedOf(reports_), ", which another process has sent");
-  calls_.NoteCrash({{-1, 0}, {4, 0}}, reports_);
-  EXPECT_FALSE(calls_.Crash(-1));
   Board(calls_).Clear();
   EXPECT_EQ(calls_.DiedOf(reports_), "");
   Board(calls_).opening().Begin({.since = kBegan});

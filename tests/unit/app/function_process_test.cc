@@ -12,10 +12,14 @@ namespace {
 
 using fakes::WriteFile;
 
-class SilentLogger final : public Logger {
+constexpr int kEndMaxMs = 10'000;
+
+class RecordingLogger final : public Logger {
  public:
   using Logger::Log;
-  void Log(LogLevel, std::string_view) override {}
+  void Log(LogLevel, std::string_view message) override { lines.emplace_back(message); }
+
+  std::vector<std::string> lines;
 };
 
 // A program that ends by a signal in the place of one with lanes, and ordinary files in the place
@@ -40,34 +44,43 @@ class FunctionProcessTest : public testing::Test {
     CountMemoryKills(2);  // of processes before
     services_.log = &log_;
     services_.clock = &clock_;
-    services_.processes = LaneProcesses{.command = {"/bin/sh", "-c", "kill -9 $$"},
-                                        .redis_url = "redis://none",
-                                        .limits = &limits_};
+    Run("kill -9 $$");
   }
-  void CountMemoryKills(int count) {
-    WriteFile(root_ / (kGroup + "/memory.events"), "oom_kill " + std::to_string(count) + "\n");
+  void Run(const std::string& script) {
+    services_.processes = LaneProcesses{
+        .command = {"/bin/sh", "-c", script}, .redis_url = "redis://none", .limits = &limits_};
   }
-  // Runs it to its end, by whatever the kernel counts meanwhile.
-  std::string End(int memory_kills) {
-    const std::vector<LaneReport> reports(1);
-    std::vector<std::unique_ptr<commit::GroupOffsets>> none;
-    const Status started = process_.Start({}, Delivery::kAtLeastOnce, std::move(none));
-    if (!started) return started.error().message;
-    CountMemoryKills(memory_kills);
+  void CountMemoryKills(int count, int limit_reached = 0) {
+    WriteFile(
+        root_ / (kGroup + "/memory.events"),
+        "oom " + std::to_string(limit_reached) + "\noom_kill " + std::to_string(count) + "\n");
+  }
+  void Start() {
+    const Status started = process_.Start({}, Delivery::kAtLeastOnce, {});
+    ASSERT_TRUE(started) << started.error().message;
+  }
+  std::string AwaitEnd() {
     while (!process_.lanes()->end()) {
       pollfd something{.fd = process_.fd(), .events = POLLIN, .revents = 0};
-      ::poll(&something, 1, 1'000);
-      process_.Step(reports);
+      if (::poll(&something, 1, kEndMaxMs) != 1) return "it does not end";
+      process_.Step(reports_);
     }
-    const std::string how = process_.HowItEnded(reports);
+    const std::string how = process_.HowItEnded(reports_);
     process_.End();
     return how;
+  }
+  // Runs it to its end, with what the kernel has counted by then.
+  std::string End(int memory_kills, int limit_reached = 0) {
+    Start();
+    CountMemoryKills(memory_kills, limit_reached);
+    return AwaitEnd();
   }
 
   const std::string kGroup = "unit/function-bids";
   const fakes::TemporaryDirectory root_;
-  SilentLogger log_;
-  SystemClock clock_;
+  RecordingLogger log_;
+  ManualClock clock_;
+  const std::vector<LaneReport> reports_{1};
   LaneLimits limits_{{.root = root_.path(), .self = root_ / "self"}};
   HostServices services_;
   FunctionSpec spec_;
@@ -75,16 +88,50 @@ class FunctionProcessTest : public testing::Test {
   FunctionProcess process_{services_, spec_, &calls_};
 };
 
-TEST_F(FunctionProcessTest, ThatTheKernelEndedItForWantOfMemoryIsTold) {
-  EXPECT_EQ(End(3),
-            "its process ended by signal 9 (Killed), because no memory was left for it "
-            "(limits.memory: 1048576 bytes)");
+TEST_F(FunctionProcessTest, ThatItTookMoreMemoryThanItMayIsTold) {
+  EXPECT_EQ(End(3, 1),
+            "its process ended by signal 9 (Killed), because it took more than limits.memory "
+            "(1048576 bytes)");
 }
 
-TEST_F(FunctionProcessTest, WhatWasEndedForItBeforeSaysNothingOfIt) {
+TEST_F(FunctionProcessTest, ThatOthersLeftItNoMemoryIsNotBlamedOnItsLimit) {
+  EXPECT_EQ(End(3),
+            "its process ended by signal 9 (Killed), because the machine, or a control group "
+            "around it, had no memory left");
+}
+
+TEST_F(FunctionProcessTest, WhatWasEndedBeforeOrEndsOtherwiseHasNotToDoWithMemory) {
   EXPECT_EQ(End(2), "its process ended by signal 9 (Killed)") << "a former host's";
   EXPECT_NE(End(3), "its process ended by signal 9 (Killed)");
   EXPECT_EQ(End(3), "its process ended by signal 9 (Killed)") << "the former process'";
+  Run("kill -TERM $$");
+  EXPECT_EQ(End(4), "its process ended by signal 15 (Terminated)") << "a process of its own";
+}
+
+TEST_F(FunctionProcessTest, WhatSurvivesItsAbortIsKilledASecondLater) {
+  Run("trap '' ABRT; echo deaf; while :; do sleep 0.01; done");
+  spec_.limits.timeout = Millis(2'000);
+  CallsInFlight calls(spec_, "", &log_);
+  FunctionProcess process(services_, spec_, &calls);
+  ASSERT_TRUE(process.Start({}, Delivery::kAtLeastOnce, {}));
+  const auto step = [&] {
+    pollfd something{.fd = process.fd(), .events = POLLIN, .revents = 0};
+    ::poll(&something, 1, 20);
+    process.Step(reports_);
+  };
+  for (int i = 0; i < 500 && log_.lines.empty(); ++i) step();
+  ASSERT_THAT(log_.lines, testing::ElementsAre(testing::HasSubstr("deaf")));
+  calls.board()->slot(0).in_flight.Begin({.since = clock_.Now(), .partition = 4});
+  clock_.Advance(Millis(2'000));
+  for (int i = 0; i < 5; ++i) step();
+  EXPECT_EQ(calls.board()->culprit()->value(), NumberOfLane(0));
+  EXPECT_FALSE(process.lanes()->end()) << "it has survived the abort";
+  clock_.Advance(Millis(1'000));
+  for (int i = 0; i < 500 && !process.lanes()->end(); ++i) step();
+  ASSERT_TRUE(process.lanes()->end());
+  EXPECT_THAT(process.HowItEnded(reports_),
+              testing::AllOf(testing::StartsWith("its process ended by signal 9 (Killed)"),
+                             testing::HasSubstr("for longer than limits.timeout (2000 ms)")));
 }
 
 }  // namespace

@@ -117,10 +117,11 @@ TEST_F(Cgroups, WhatTheKernelEndedForWantOfMemoryIsCounted) {
   MakeGroup("function-a", kAll);
   const auto group = Make("a", {});
   ASSERT_TRUE(group);
-  EXPECT_EQ((*group)->MemoryKills(), 0) << "a kernel that does not tell";
+  EXPECT_EQ((*group)->memory_events().kills, 0) << "a kernel that does not tell";
   WriteFile(root_ / "unit/function-a/memory.events",
             "low 0\nhigh 0\nmax 41\noom 3\noom_kill 2\noom_group_kill 1\n");
-  EXPECT_EQ((*group)->MemoryKills(), 2);
+  EXPECT_EQ((*group)->memory_events().kills, 2);
+  EXPECT_EQ((*group)->memory_events().limit_reached, 3);
 }
 
 TEST_F(Cgroups, AGroupGoesWithItsObject) {
@@ -293,9 +294,11 @@ TEST_F(KernelCgroups, MoreMemoryThanAllowedEndsTheProcess) {
                 ::_exit(in && at != MAP_FAILED ? 0 : 1);
               }
               const int signal = SignalThatEnded(child);
-              return std::to_string(signal) + ", " + std::to_string((*group)->MemoryKills());
+              const auto events = (*group)->memory_events();
+              return std::to_string(signal) +
+                     (events.kills > 0 && events.limit_reached > 0 ? ", counted" : ", not counted");
             }),
-            "9, 1");
+            "9, counted");
 }
 
 TEST_F(KernelCgroups, MoreProcessesThanAllowedAreRefused) {
