@@ -21,7 +21,6 @@ using Steady = std::chrono::steady_clock;
 
 constexpr int kSessionTimeoutMs = 10'000;
 constexpr int kHeartbeatMsMax = 1'000;
-constexpr int kReconnectMsMax = 1'000;
 constexpr uint64_t kWake = 1;  // what an eventfd wants to be written
 constexpr std::chrono::seconds kFinalCommitMax{2};
 constexpr std::chrono::milliseconds kTopicCheckInterval{200};
@@ -45,10 +44,9 @@ ConfBuilder ConfOf(const GroupMemberOptions& options) {
   ConfBuilder conf(options.client.properties);
   conf.SetDefault("session.timeout.ms", std::to_string(kSessionTimeoutMs));
   conf.SetDefault("heartbeat.interval.ms", std::to_string(HeartbeatMs(options.client.properties)));
-  // A connection to the coordinator that breaks is tried again several times within a session.
-  if (!options.client.properties.contains("reconnect.backoff.ms")) {
-    conf.SetDefault("reconnect.backoff.max.ms", std::to_string(kReconnectMsMax));
-  }
+  // A connection to the coordinator that breaks is tried again within a session.
+  conf.SetDefault("reconnect.backoff.max.ms",
+                  std::to_string(HeartbeatMs(options.client.properties)));
   conf.SetDefault("topic.metadata.refresh.interval.ms", "1000");  // finds topics made later
   conf.SetDefault("allow.auto.create.topics", "false");
   conf.Set("group.id", options.group);
@@ -202,17 +200,21 @@ bool GroupMember::Impl::TakeRebalance(rd_kafka_event_t* from, GroupEvent* event)
   return true;
 }
 
-// The age tells a coordinator that was not heard (a session or more) from one that has given the
-// partitions away although it was (less).
+// The library tells of a session and of a poll interval that are over, but not of a coordinator
+// that does not know the member any more. The age tells them apart for all.
 void GroupMember::Impl::TellLoss(size_t partitions) const {
-  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(
-      state_.lease->SinceConfirmed(MembershipLease::Now()));
-  state_.client->Log(4, "group " + group_ + " has given " + std::to_string(partitions) +
-                            " partitions away without asking; the last heartbeat that it is known "
-                            "to have accepted was sent " +
-                            std::to_string(age.count()) +
-                            " ms ago. If that is about session.timeout.ms, look for a broker, "
-                            "network or machine that stood still");
+  const auto ms = [](MembershipLease::Nanos time) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
+  };
+  state_.client->Log(
+      4, "group " + group_ + ": the assignment of " + std::to_string(partitions) +
+             (partitions == 1 ? " partition" : " partitions") +
+             " is lost; what the coordinator has accepted last was sent " +
+             ms(state_.lease->SinceConfirmed(MembershipLease::Now())) +
+             " ms ago (session.timeout.ms: " + ms(state_.lease->session()) +
+             "). If that is about a session or more, look for a broker, network or machine that "
+             "stood still; if less, the coordinator did not know this member any more, or it was "
+             "not polled for max.poll.interval.ms: the lines before tell");
 }
 
 // The metadata is read before the assignment is accepted: until then the group's counter stands

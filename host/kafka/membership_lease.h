@@ -30,7 +30,8 @@ class MembershipLease {
 
   // The member's session time-out, before it joins.
   void SetSession(Nanos session) { session_ = session.count(); }
-  bool Holds(Nanos now) const { return SinceConfirmed(now) < Nanos(session_.load()); }
+  Nanos session() const { return Nanos(session_.load()); }
+  bool Holds(Nanos now) const { return SinceConfirmed(now) < session(); }
   // Since that was sent which the coordinator is known to have accepted last.
   Nanos SinceConfirmed(Nanos now) const { return now - Nanos(confirmed_.load()); }
 
