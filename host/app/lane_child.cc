@@ -41,9 +41,8 @@ constexpr size_t kAnswerBytesMax = 16 * 1024 * 1024;
 
 Result<std::shared_ptr<const Generation>> OpenLibrary(const LibraryToOpen& wanted,
                                                       const FunctionSpec& spec) {
-  auto bytes = function::ReadLibrary(wanted.copy);
+  auto bytes = function::ReadCopy(wanted.copy);
   if (!bytes) return bytes.error();
-  if (bytes->hash12() != wanted.hash12) return Fatal(wanted.file + ": its copy has changed");
   bytes->file = wanted.file;
   auto note = function::InspectLibrary(*bytes);
   if (!note) return note.error();

@@ -25,8 +25,7 @@ inline constexpr int kLeaseFd = 5;
 
 // A library as the child can load it.
 struct LibraryToOpen {
-  int number = 0;  // of the generation
-  std::string hash12;
+  int number = 0;    // of the generation
   std::string copy;  // the private one, which no one changes
   std::string file;  // the user's, for messages
 };

@@ -84,7 +84,10 @@ bool MayPass(int code) {
          code == EINTR;
 }
 
-Result<LibraryBytes> ReadLibrary(const std::string& path) {
+namespace {
+
+// `stays`: whether a file that changes meanwhile is to be told from one that does not.
+Result<LibraryBytes> Read(const std::string& path, bool stays) {
   // O_NONBLOCK: a FIFO under this name must not hold us until somebody writes to it.
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd) {
@@ -100,8 +103,8 @@ Result<LibraryBytes> ReadLibrary(const std::string& path) {
   if (!bytes) return bytes.error();
   struct stat after {};
   if (::fstat(fd.get(), &after) != 0) return Retriable(SystemText(path + ": fstat", errno));
-  if (IdentityOf(before) != IdentityOf(after) ||
-      static_cast<int64_t>(bytes->size()) != after.st_size)
+  if (stays && (IdentityOf(before) != IdentityOf(after) ||
+                static_cast<int64_t>(bytes->size()) != after.st_size))
     return Retriable(path + ": changed while it was read");
 
   auto hash = Sha256(*bytes);
@@ -112,6 +115,17 @@ Result<LibraryBytes> ReadLibrary(const std::string& path) {
                       .identity = IdentityOf(after),
                       .owner = after.st_uid,
                       .mode = after.st_mode & 07777};
+}
+
+}  // namespace
+
+Result<LibraryBytes> ReadLibrary(const std::string& path) { return Read(path, true); }
+
+Result<LibraryBytes> ReadCopy(const std::string& path) {
+  auto copy = Read(path, false);
+  if (copy && std::filesystem::path(path).stem() != copy->sha256)
+    return Fatal(path + ": is no longer what its name says; remove it");
+  return copy;
 }
 
 Result<std::string> LibraryCache::Store(const LibraryBytes& library) {
@@ -128,9 +142,9 @@ Result<std::string> LibraryCache::Store(const LibraryBytes& library) {
   if (!Lock(folder.get(), LOCK_SH))
     return Retriable(directory_ + ": another host removes unused copies from cache_dir");
   const std::string path = (directory / (library.sha256 + ".so")).string();
-  const auto existing = ReadLibrary(path);
-  const bool usable = existing && existing->sha256 == library.sha256 &&
-                      existing->owner == ::geteuid() && (existing->mode & (S_IWGRP | S_IWOTH)) == 0;
+  const auto existing = ReadCopy(path);
+  const bool usable =
+      existing && existing->owner == ::geteuid() && (existing->mode & (S_IWGRP | S_IWOTH)) == 0;
   // One that is somebody else's is replaced by our own.
   if (usable && ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0) == 0) return path;
 

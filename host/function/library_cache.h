@@ -33,6 +33,11 @@ struct LibraryBytes {
 // file, not readable, over kLibraryBytesMax. Blocks on the disk; any thread.
 Result<LibraryBytes> ReadLibrary(const std::string& path);
 
+// The same for a copy that a LibraryCache has made. Whoever stores the same bytes again gives it
+// another time, also while it is read here; that it is whole is told by its hash, which is its name
+// (kFatal: it is not).
+Result<LibraryBytes> ReadCopy(const std::string& path);
+
 // Whether a file that could not be opened or read with this errno may be readable later.
 bool MayPass(int code);
 

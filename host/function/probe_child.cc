@@ -45,7 +45,7 @@ bool LimitItself(pid_t parent) {
 }
 
 Status Load(const ProbeArguments& arguments) {
-  auto bytes = ReadLibrary(arguments.copy);
+  auto bytes = ReadCopy(arguments.copy);
   if (!bytes) return bytes.error();
   bytes->file = arguments.file;
   auto note = InspectLibrary(*bytes);

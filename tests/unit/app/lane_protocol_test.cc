@@ -41,7 +41,7 @@ TEST(LaneProtocol, AFunctionIsStartedAsItWasAskedFor) {
                          .delivery = Delivery::kExactlyOnce,
                          .needs_store = true,
                          .memory_bytes_max = 99,
-                         .library = {.number = 4, .hash12 = "ab", .copy = "/c", .file = "/f"}};
+                         .library = {.number = 4, .copy = "/c", .file = "/f"}};
   const auto back = process::Unpack<ToLanes>(process::Pack(ToLanes(start)));
   ASSERT_TRUE(back && std::holds_alternative<StartLanes>(*back));
   const auto& got = std::get<StartLanes>(*back);

@@ -43,6 +43,17 @@ class UnusedCopies : public ::testing::Test {
   LibraryCache cache_{folder_};
 };
 
+TEST_F(UnusedCopies, AreReadByWhatTheirNamesSay) {
+  const std::string copy = cache_.Store(good_).value();
+  EXPECT_EQ(ReadCopy(copy).value().bytes, good_.bytes);
+  fs::permissions(copy, fs::perms::owner_all);
+  WriteFile(copy, "other");
+  const auto damaged = ReadCopy(copy);
+  ASSERT_FALSE(damaged);
+  EXPECT_EQ(damaged.error().error_class, ErrorClass::kFatal);
+  EXPECT_THAT(damaged.error().message, testing::HasSubstr("no longer what its name says"));
+}
+
 TEST_F(UnusedCopies, AreRemovedWithWhatKilledWritersLeft) {
   Put(hash_ + ".so", kLongAgo);
   Put(hash_ + ".so.Ab3dEf", kLongAgo);

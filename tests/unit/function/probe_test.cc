@@ -21,9 +21,12 @@ constexpr Millis kLong{30'000};  // a sanitizer starts slowly
 
 class Probing : public ::testing::Test {
  protected:
+  std::string CopyOf(const std::string& name) {
+    return cache_.Store(ReadLibrary(TestLibrary(name)).value()).value();
+  }
   Status Run(const std::string& name, Millis deadline = kLong) {
     auto probe = Probe::Start({.command = {TEST_PROBE}, .deadline = deadline},
-                              {TestLibrary(name), "the-users.so"});
+                              {CopyOf(name), "the-users.so"});
     if (!probe) return probe.error();
     for (;;) {
       pollfd ended{(*probe)->fd(), POLLIN, 0};
@@ -38,6 +41,9 @@ class Probing : public ::testing::Test {
     EXPECT_EQ(status.error().error_class, ErrorClass::kFatal) << status.error().message;
     return status.error().message;
   }
+
+  const TemporaryDirectory directory_;
+  LibraryCache cache_{directory_ / "cache"};
 };
 
 TEST_F(Probing, AGoodLibraryPasses) { EXPECT_EQ(Refusal("good"), ""); }
@@ -87,7 +93,7 @@ TEST_F(Probing, WhatALibraryStartedEndsWithItsProbe) {
 
 TEST_F(Probing, AProbeThatIsDroppedLeavesNoProcess) {
   auto probe = Probe::Start({.command = {TEST_PROBE}, .deadline = kLong},
-                            {TestLibrary("constructor_hangs"), "f.so"});
+                            {CopyOf("constructor_hangs"), "f.so"});
   ASSERT_TRUE(probe);
   probe->reset();
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
