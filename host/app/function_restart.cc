@@ -16,6 +16,7 @@ void FunctionRunner::StepProcess() {
 
 void FunctionRunner::OnProcessEnded() {
   const std::string reason = process_.HowItEnded(lane_reports_);
+  ended_itself_ = true;
   TakeReports();  // what it gave back before
   calls_.NoteCrash(membership_->tasks(), lane_reports_);
   // It may have been the former generation's handler, while the present one was being opened.
@@ -46,7 +47,6 @@ void FunctionRunner::RestartLater(const std::string& why) {
 void FunctionRunner::StepRestart() {
   if (!membership_ || lanes_ || leaving_ || rebuild_with_) return;
   if (!restart_wait_.over(services_.clock->Now())) return;
-  ++restarts_;
   RemakeLanes();
 }
 

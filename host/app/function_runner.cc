@@ -167,12 +167,11 @@ Status FunctionRunner::StartLanes() {
     return {};
   }
   restart_wait_.Began(services_.clock->Now());
-  std::vector<std::unique_ptr<commit::GroupOffsets>> offsets;
-  for (int lane = 0; lane < spec_.lanes; ++lane) {
-    offsets.push_back(offsets_->ForLane(wake_.fd()));
-  }
+  std::vector<std::unique_ptr<commit::GroupOffsets>> offsets(lane_reports_.size());
+  for (auto& lane : offsets) lane = offsets_->ForLane(wake_.fd());
   Status started = process_.Start(*generation_, delivery(), std::move(offsets));
   lanes_ = process_.lanes();
+  if (lanes_ && std::exchange(ended_itself_, false)) ++restarts_;
   return started;
 }
 
@@ -188,10 +187,9 @@ std::unique_ptr<Lanes> FunctionRunner::MakeThreads() {
                              .log = services_.log,
                              .clock = services_.clock,
                              .control = &wake_};
-  for (int lane = 0; lane < spec_.lanes; ++lane) {
-    options.offsets.push_back(
-        [offsets = offsets_.get()](int wake_fd) { return offsets->ForLane(wake_fd); });
-  }
+  options.offsets.assign(static_cast<size_t>(spec_.lanes), [offsets = offsets_.get()](int wake_fd) {
+    return offsets->ForLane(wake_fd);
+  });
   return std::make_unique<LaneThreads>(std::move(options));
 }
 

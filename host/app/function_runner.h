@@ -167,6 +167,7 @@ class FunctionRunner final : public membership::LaneControl {
   std::map<int32_t, std::string> assigned_;  // by partition: the group's metadata, as told last
   bool works_ = false;  // the present lanes, as far as they have anything to do
   RestartWait restart_wait_;
+  bool ended_itself_ = false;  // the former process
   uint64_t restarts_ = 0;
   std::string crash_problem_;  // until a task works again
   std::vector<LaneReport> lane_reports_;
