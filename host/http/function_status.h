@@ -13,7 +13,7 @@ namespace millrace::http {
 
 // What the API tells about a function, as values that the app fills; docs/http.md has the JSON.
 
-enum class FunctionState { kStarting, kRunning, kStopping, kStopped, kRefused, kFailed };
+enum class FunctionState { kStarting, kRunning, kStopping, kStopped, kRefused };
 const char* Name(FunctionState state);
 
 enum class TaskState { kAcquiring, kRunning, kWaiting, kRetrying, kStopped };

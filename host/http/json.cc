@@ -187,8 +187,6 @@ const char* Name(FunctionState state) {
       return "stopped";
     case FunctionState::kRefused:
       return "refused";
-    case FunctionState::kFailed:
-      return "failed";
   }
   return "unknown";
 }
