@@ -107,10 +107,10 @@ void Packer::Put(const T& value) {
     if (value) Put(*value);
   } else if constexpr (packing::IsVariant<T>::value) {
     Put(value.index());
-    std::visit([this](const auto& one) { Put(one); }, value);
+    std::visit([this](const auto& one) { this->Put(one); }, value);
   } else {
     static_assert(std::is_aggregate_v<T>);
-    boost::pfr::for_each_field(value, [this](const auto& member) { Put(member); });
+    boost::pfr::for_each_field(value, [this](const auto& member) { this->Put(member); });
   }
 }
 

@@ -49,6 +49,7 @@ class Spawner {
   }
   Result<pid_t> Spawn(std::vector<std::string> command) {
     std::vector<char*> arguments;
+    arguments.reserve(command.size() + 1);
     for (std::string& argument : command) arguments.push_back(argument.data());
     arguments.push_back(nullptr);
     pid_t pid = -1;
