@@ -74,14 +74,23 @@ def start_pace(build: Path, brokers: str, name: str, rate: int, seconds: int,
         stdout=subprocess.PIPE, text=True)
 
 
+def sustains(build: Path, brokers: str, name: str, rate: int) -> bool:
+    pace = start_pace(build, brokers, name, rate, RATE_S, RATE_WARM_S)
+    told = pace.communicate()[0]
+    if pace.returncode != 0:
+        raise SystemExit(f"bench_load pace exited with code {pace.returncode}")
+    timed = json.loads(told)
+    latest_ms, sender_ms = timed["latency_ms"]["max"], timed["send_lag_ms_max"]
+    print(f"{name} alone at {rate} records/s: latest output after {latest_ms:.0f} ms, sender late "
+          f"by {sender_ms:.0f}", flush=True)
+    return not timed["missing"] and latest_ms <= SUSTAINED_MAX_MS
+
+
 def capacity(build: Path, brokers: str, name: str) -> int:
-    """The highest rate of RATES, in their order, that is sustained."""
+    """The highest rate of RATES, in their order, that is sustained in one of two tries."""
     sustained = 0
     for rate in RATES:
-        timed = json.loads(start_pace(build, brokers, name, rate, RATE_S, RATE_WARM_S).communicate()[0])
-        latest_ms = timed["latency_ms"]["max"]
-        print(f"{name} alone at {rate} records/s: latest output after {latest_ms:.0f} ms", flush=True)
-        if timed["missing"] or latest_ms > SUSTAINED_MAX_MS:
+        if not any(sustains(build, brokers, name, rate) for _ in range(2)):
             break
         sustained = rate
     if not sustained:

@@ -59,6 +59,8 @@ def counts(folder: Path) -> dict[str, int]:
         collected = re.search(r"Collected : (\d+)", text)
         if not collected:
             raise SystemExit(f"millrace {verb} did not count to its end:\n{text}")
+        if verb in found:
+            raise SystemExit(f"there was more than one millrace {verb}")
         found[verb] = int(collected.group(1))
     return found
 
@@ -88,7 +90,8 @@ def trial(stack, folder: Path, delivery: str, isolation: str, records: int) -> d
     try:
         wait_done(host, name, records)
         host.signal(signal.SIGTERM)
-        host.wait(ENDS_MAX_S)
+        if code := host.wait(ENDS_MAX_S):
+            raise SystemExit(f"the host exited with code {code}:\n{host.log()}")
     finally:
         host.end()
     return counts(counted)
