@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Echoes, and at the value "fork" forks until it may not, 200 times at most, and emits how often it
- * could. The children end by themselves. */
+/* Echoes, and at the value "fork" forks until it may not, 200 times at most, emits how often it
+ * could and prints why not more often. The children end by themselves. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <sys/wait.h>
@@ -17,7 +17,10 @@ static int Fork(pid_t* children) {
   const struct timespec wait = {0, kChildNs};
   for (int made = 0; made < kForksMax; ++made) {
     children[made] = fork();
-    if (children[made] < 0) return made;
+    if (children[made] < 0) {
+      perror("fork");
+      return made;
+    }
     if (children[made] == 0) {
       (void)nanosleep(&wait, NULL);
       _exit(0);

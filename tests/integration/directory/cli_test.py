@@ -2,12 +2,18 @@
 """The commands: what they print, their exit codes, and what this version refuses by name."""
 import hashlib
 import json
+import os
 
-from directory_support import FolderTest, example, hostile, run
+from directory_support import FolderTest, example, hostile, marked, run
 
 USAGE, CONFIGURATION = 2, 78
 NOT_AVAILABLE = "not available in this version"
 TRIGGERS = "    triggers: [{ kafka: { topics: [in] } }]\n"
+
+
+def facts_of(text: str) -> list[tuple[str, str]]:
+    """What `function inspect` prints, line by line."""
+    return [tuple(line.split(maxsplit=1)) for line in text.splitlines()]
 
 
 class Commands(FolderTest):
@@ -98,13 +104,26 @@ class Commands(FolderTest):
         file = example("page_edits")
         done = run("function", "inspect", str(file))
         self.assertEqual((done.returncode, done.stderr), (0, ""), done)
-        facts = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
-        told = {name: text for name, text in facts}
+        facts = facts_of(done.stdout)
+        told = dict(facts)
         self.assertEqual(told["file"], str(file))
         self.assertEqual(told["sha256"], hashlib.sha256(file.read_bytes()).hexdigest())
         self.assertEqual(told["size"], f"{file.stat().st_size} bytes")
-        self.assertEqual(told["abi"], "1.2")
+        self.assertEqual(told["owner"], f"user {os.geteuid()}, "
+                                        f"mode {file.stat().st_mode & 0o7777:04o}")
+        self.assertEqual(facts[4:-1], [
+            ("abi", "1.2"), ("function", "page-edits"),
+            ("state", "version 1, reads from version 1"), ("uses", "value pages"),
+            ("uses", "output counts"), ("trigger", "kafka wiki.edits")])
         self.assertRegex(told["probe"], r"^passed in \d+ ms$")
+
+    def test_inspect_tells_which_versions_of_the_state_a_library_writes_and_reads(self) -> None:
+        for name, state in (("version_two", "version 2, reads from version 1"),
+                            ("version_three", "version 3, reads from version 3")):
+            done = run("function", "inspect", str(marked(name)))
+            self.assertEqual(facts_of(done.stdout)[4:-1], [
+                ("abi", "1.0"), ("function", "marked-counter"), ("state", state),
+                ("uses", "value total"), ("uses", "output out")], done)
 
     def test_inspect_refuses_what_a_host_would_refuse_and_lives_through_it(self) -> None:
         library = self.folder / "open.so"

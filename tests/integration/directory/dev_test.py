@@ -28,7 +28,8 @@ class Dev(FolderTest):
         for name in ("echo", "page_edits", "bids", "c_counter"):
             self.put_example(host, name)
         for name in ("echo", "page-edits", "bids", "c-counter"):
-            host.wait_state(name, "running")
+            found = host.wait_state(name, "running")
+            self.assertEqual((found["isolation"], found["pid"]), ("inline", None), name)
         host.wait_ready()
         for topic in ("in", "out", "wiki.edits", "wiki.page-counts", "bids", "auction-stats"):
             self.assertEqual(len(kafka.ends(topic)), EMBEDDED_PARTITIONS, topic)

@@ -98,6 +98,10 @@ class FolderHost(Host):
     def generation(self, name: str) -> int:
         return (self.function(name).get("generation") or {}).get("number", 0)
 
+    def history(self, name: str) -> list[tuple[int | None, str]]:
+        """Number and state of its generations, and of files that became none."""
+        return [(g["number"], g["state"]) for g in self.function(name)["generations"]]
+
     def problems(self) -> str:
         """All reasons of /readyz, a line each."""
         return "\n".join(self.reasons())
@@ -158,6 +162,11 @@ class StackTest(FolderTest):
 
     def wait_values(self, topic: str, wanted: list[str]) -> None:
         wait_until(lambda: self.values(topic) == wanted, f"{topic} holds {wanted}")
+
+    def read_committed(self, topic: str) -> list[Record]:
+        """As a reader sees it who leaves out what no transaction has committed."""
+        return [Record(r["key"].encode(), r["value"].encode(), partition=r["partition"],
+                       offset=r["offset"]) for r in self.dump(topic)]
 
     def members(self, function: str) -> list[dict]:
         return self.kafka.describe_group(f"millrace.default.{function}")["members"]

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Generations of a library: swapped without a rebalance, refused, gone back to."""
 import time
+from collections.abc import Callable
+from pathlib import Path
 
-from load import Load, PARTITIONS, check_counted_once, mark_of
-from directory_support import StackTest, kafka_function, marked, run, wait_until
+from load import PARTITIONS, check_counted_once, load_on, mark_of
+from directory_support import StackTest, hostile, kafka_function, marked, run, wait_until
+from kafka_client import Record
 
 DONE, FAILURE, UNAVAILABLE = 0, 1, 69
 ROLLED_BACK = "rolled-back-for-errors"
+LIBRARIES_PER_PROCESS = 64
+BUSY_MS = 5_000
 
 
 class Generations(StackTest):
@@ -26,7 +31,7 @@ class Generations(StackTest):
 
     @staticmethod
     def history(host, name: str) -> list[tuple[int | None, str]]:
-        return [(g["number"], g["state"]) for g in host.function(name)["generations"]]
+        return host.history(name)
 
     def wait_generation(self, host, name: str, number: int) -> None:
         wait_until(lambda: (number, "running") in self.history(host, name), f"{number} runs")
@@ -42,27 +47,59 @@ class Generations(StackTest):
         return run("function", *arguments, "--server", f"127.0.0.1:{host.port}")
 
     def test_swaps_and_rollbacks_under_load_lose_nothing_and_rebalance_nothing(self) -> None:
-        host = self.running("back", PARTITIONS, lanes=2)
-        load = Load(self.stack.bootstrap_servers(), "back.in")
-        self.addCleanup(load.stop)
-        wait_until(lambda: len(self.records.read("back.out")) > 100, "it works")
-        group_generation = self.group_generation("back")
+        self.swap_and_roll_back("back", self.records.read)
+
+    def test_swaps_and_rollbacks_under_load_with_outputs_exactly_once(self) -> None:
+        self.swap_and_roll_back("exact", self.read_committed, delivery="exactly_once")
+
+    def swap_and_roll_back(self, name: str, read: Callable[[str], list[Record]],
+                           **keys: object) -> None:
+        """`read`: what a reader of its outputs sees."""
+        host = self.running(name, PARTITIONS, lanes=2, **keys)
+        out = f"{name}.out"
+        load = load_on(self, name)
+        group_generation = self.group_generation(name)
         for turn in range(5):
             # What was gone back from stays so, until other bytes come.
             build, mark = (("two", 2), ("three", 8))[turn % 2]
-            host.put_library(marked(build), "back")
-            self.wait_generation(host, "back", 2 + turn)
-            wait_until(lambda m=mark: mark_of(self.records.read("back.out")[-1]) == m, build)
-            done = self.command(host, "rollback", "back")
+            host.put_library(marked(build), name)
+            self.wait_generation(host, name, 2 + turn)
+            wait_until(lambda m=mark: mark_of(read(out)[-1]) == m, build)
+            done = self.command(host, "rollback", name)
             self.assertEqual((done.returncode, done.stderr), (DONE, ""))
-            self.assertIn("back runs generation 1 (", done.stdout)
-            wait_until(lambda: mark_of(self.records.read("back.out")[-1]) == 1, "one works")
+            self.assertIn(f"{name} runs generation 1 (", done.stdout)
+            wait_until(lambda: mark_of(read(out)[-1]) == 1, "one works")
         load.stop()
-        check_counted_once(self, "back", "back.in", "back.out", load.sent)
-        self.assertEqual(self.group_generation("back"), group_generation)
-        self.assertEqual(self.swaps(host, "back", "swapped"), 5)
-        self.assertEqual(self.swaps(host, "back", "rolled-back"), 5)
-        self.assertEqual(self.swaps(host, "back", ROLLED_BACK), 0)
+        check_counted_once(self, name, f"{name}.in", out, load.sent, read)
+        self.assertEqual(self.group_generation(name), group_generation)
+        self.assertEqual(self.swaps(host, name, "swapped"), 5)
+        self.assertEqual(self.swaps(host, name, "rolled-back"), 5)
+        self.assertEqual(self.swaps(host, name, ROLLED_BACK), 0)
+
+    def test_a_process_that_has_loaded_many_libraries_gives_way_to_another(self) -> None:
+        host = self.running("many", PARTITIONS, lanes=2)
+        load = load_on(self, "many")
+        group_generation = self.group_generation("many")
+        pids, began = [host.function("many")["pid"]], time.monotonic()
+        for number in range(2, LIBRARIES_PER_PROCESS + 4):
+            host.put_library(self.another(number), "many")
+            self.wait_generation(host, "many", number)
+            pids.append(host.function("many")["pid"])
+        self.measured(f"{len(pids) - 1} swaps", time.monotonic() - began)
+        changes = [at for at in range(1, len(pids)) if pids[at] != pids[at - 1]]
+        self.assertEqual(changes, [LIBRARIES_PER_PROCESS], pids)
+        load.stop()
+        check_counted_once(self, "many", "many.in", "many.out", load.sent)
+        self.assertEqual(host.function("many")["restarts"], 0)
+        self.assertEqual(self.group_generation("many"), group_generation)
+        self.assertEqual(self.swaps(host, "many", "swapped"), len(pids) - 1)
+        host.wait_ready()
+
+    def another(self, number: int) -> Path:
+        """A library that no other number gives: what follows the last section is of no effect."""
+        file = self.folder / f"{number}.so"
+        file.write_bytes(marked(("one", "two")[number % 2]).read_bytes() + b"number %d" % number)
+        return file
 
     def test_rollback_leads_to_a_named_generation_or_says_why_not(self) -> None:
         host = self.running("named")
@@ -121,9 +158,43 @@ class Generations(StackTest):
             self.assertTrue(cells[3].startswith(today), line)
             self.assertIn(reason, line)
         listed = self.command(host, "list").stdout.splitlines()
-        self.assertEqual(listed[0].split(), ["NAME", "STATE", "GENERATION", "TASKS", "LAG", "REASON"])
-        self.assertEqual(listed[1].split(), ["shown", "running", "3", hashes[3], "1", "0"])
+        self.assertEqual(listed[0].split(), ["NAME", "STATE", "GENERATIONS", "TASKS", "LAG", "REASON"])
+        self.assertEqual(listed[1].split(),
+                         ["shown", "running", "3", hashes[3], "running", "1", "0"])
         self.assertEqual(self.swaps(host, "shown", "refused"), 2)
+
+    def test_a_first_library_that_is_refused_is_shown(self) -> None:
+        self.topics(1, "first.in", "first.out")
+        host = self.started()
+        host.put_library(hostile("constructor_throws"), "first")
+        host.put_yaml({"first": kafka_function("first.in", outputs={"out": "first.out"})}, "first")
+        host.wait_state("first", "refused")
+        listed = self.command(host, "list").stdout.splitlines()
+        self.assertRegex(listed[1], r"^first +refused +- - refused +0 +0 .*first\.so")
+        self.assertEqual(self.swaps(host, "first", "refused"), 1)
+        self.assertIn('millrace_function_generations{function="first",state="refused"} 1\n',
+                      host.ask("GET", "/metrics")[1])
+
+    def test_a_generation_drains_while_a_lane_is_busy_with_it(self) -> None:
+        self.topics(2, "busy.in", "busy.out")
+        host = self.started()
+        host.put_library(hostile("slow"), "busy")
+        host.put_yaml({"busy": kafka_function("busy.in", outputs={"out": "busy.out"}, lanes=2)},
+                      "busy")
+        host.wait_state("busy", "running")
+        wait_until(lambda: self.members("busy"), "it is in its group")
+        self.send("busy.in", str(BUSY_MS))  # To one partition, so for one lane.
+        wait_until(lambda: host.function("busy")["counters"]["records_ingested"], "it is called")
+        other = host.folder / "other.so"  # Other bytes of the same library.
+        other.write_bytes(hostile("slow").read_bytes() + b"!")
+        host.put_library(other, "busy")
+        wait_until(lambda: self.history(host, "busy") == [(1, "draining"), (2, "running")],
+                   "the other lane has taken the next one")
+        listed = self.command(host, "list").stdout.splitlines()[1]
+        self.assertRegex(listed, r" 1 [0-9a-f]{12} draining, 2 [0-9a-f]{12} running ")
+        self.wait_values("busy.out", [str(BUSY_MS)])
+        wait_until(lambda: self.history(host, "busy") == [(1, "retired"), (2, "running")],
+                   "both lanes have")
 
     def test_a_library_whose_instances_do_not_start_leaves_the_former_at_work(self) -> None:
         host = self.running("start", PARTITIONS, lanes=2)

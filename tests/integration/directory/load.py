@@ -4,8 +4,9 @@ import collections
 import threading
 import time
 import zlib
+from collections.abc import Callable
 
-from directory_support import StackTest  # First: it makes the other folders known.
+from directory_support import StackTest, wait_until  # First: it makes the other folders known.
 from kafka_client import Kafka, Record
 
 KEYS = [b"key-%d" % i for i in range(24)]
@@ -50,18 +51,30 @@ class Load:
             raise self._failure
 
 
+def load_on(test: StackTest, function: str) -> Load:
+    """Events for a marked counter until the test ends, once each task works on them."""
+    load = Load(test.stack.bootstrap_servers(), f"{function}.in")
+    test.addCleanup(load.stop)
+    wait_until(lambda: all(test.applied(function, f"{function}.in", PARTITIONS)), "it works")
+    return load
+
+
 def mark_of(record: Record) -> int:
     return int(record.value.split(b":")[0])
 
 
 def check_counted_once(test: StackTest, function: str, topic: str, out: str,
-                       sent: collections.Counter) -> None:
-    """State and outputs of a marked counter that was never killed: no record lost or doubled."""
+                       sent: collections.Counter,
+                       read: Callable[[str], list[Record]] | None = None) -> None:
+    """State and outputs of a marked counter: no record lost or doubled. One that is killed on the
+    way may double outputs, unless it delivers exactly once. Those are read with `read`."""
+    read = read or test.records.read
     test.wait_all_applied(function, topic)
     totals = {k.encode(): int(v) for k, v in test.states(function, "total", PARTITIONS).items()}
     test.assertEqual(totals, dict(sent))
+    wait_until(lambda: len(read(out)) >= sent.total(), f"{out} has all outputs")
     counts: dict[bytes, list[int]] = collections.defaultdict(list)
-    for record in test.records.read(out):
+    for record in read(out):
         counts[record.key].append(int(record.value.split(b":")[1]))
     test.assertEqual(counts, {key: list(range(1, n + 1)) for key, n in sent.items()})
 

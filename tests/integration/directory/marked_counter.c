@@ -2,13 +2,15 @@
 /* Counts the events of each key and emits "MARK:count", so that an output tells which build of the
  * library made it. With EXTRA, one more state that counts as well; with MORE, one more output; with
  * OUTCOME, that is what becomes of every event; with NO_START, no instance starts, after as many
- * milliseconds; STATE_VERSIONS are what its note says that it writes and reads. */
+ * milliseconds; with OPENING, open() calls that without end; STATE_VERSIONS are what its note says
+ * that it writes and reads. */
 #define _POSIX_C_SOURCE 200809L
 #include <millrace/abi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #ifdef EXTRA
 #define EXTRA_NOTE "use value extra\n"
@@ -45,6 +47,9 @@ static const mr_use kUses[] = {
 
 static int32_t Open(const mr_host* host, mr_setup* setup, void** library) {
   (void)setup;
+#ifdef OPENING
+  for (;;) OPENING();
+#endif
   *library = (void*)(uintptr_t)host;
   return MR_OK;
 }
