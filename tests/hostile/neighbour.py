@@ -58,3 +58,8 @@ class NeighbourTest(StackTest):
                    f"{function}: {reason}")
         self.assertIn(reason, self.host.problems())
         self.assertIn(reason, self.host.log())
+
+    def times_told(self, function: str, *words: str) -> int:
+        """Lines of the log that have the function's name and all of these."""
+        return sum(all(word in line for word in (function, *words))
+                   for line in self.host.log().splitlines())

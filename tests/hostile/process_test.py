@@ -1,72 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """Handlers that end, starve or flood their process: it is theirs alone, and begins anew."""
 import collections
+import ctypes
 import dataclasses
 import os
 import signal
+import time
 from pathlib import Path
 
-from directory_support import hostile, marked, wait_until
+from directory_support import Record, hostile, marked, wait_until
 from load import PARTITIONS
-from neighbour import NeighbourTest
+from victim import ABRT, AFTER, BAD_AT, BEFORE, KILL, MAX_CRASHES, SEGV, ProcessTest
 
-MAX_CRASHES = 3  # The default of max_crashes.
-SEGV = "ended by signal 11 (Segmentation fault)"
-ABRT = "ended by signal 6 (Aborted)"
-KILL = "ended by signal 9 (Killed)"
-BEFORE, AFTER = ["a", "b"], ["c", "d"]
-BAD_AT = len(BEFORE)  # The offset of the event that does the harm.
+SENT = Record(b"k", b"segv")  # As send() does it.
+HEADERS = (("kind", b"\0poison"), ("kind", b""), ("none", None))
+SENT_AGO_MS = 5_000
 FLOOD_LINES, LOG_BYTES_MAX = 100_000, 1 << 20
 EVENTS = 50  # Of each key, on either side of a crash.
 CHILDREN_END_S = 5.0
-
-
-class ProcessTest(NeighbourTest):
-    def victim_at_work(self, library: str, **keys: object) -> str:
-        """What it has done is committed, so that a crash leads to no repeat of it."""
-        victim = self.run_victim(hostile(library), **keys)
-        self.send(f"{victim}.in", *BEFORE)
-        self.wait_values(f"{victim}.out", BEFORE)
-        wait_until(lambda: self.committed_by(victim, f"{victim}.in") == [len(BEFORE)], "a commit")
-        self.victim_generation = self.generation_of_group(victim)
-        return victim
-
-    def check_goes_on(self, victim: str, values: list[str]) -> None:
-        """Each output once and in order, in the same membership; the neighbour noticed nothing."""
-        self.check_neighbour()
-        self.assertEqual(self.values(f"{victim}.out"), values)
-        self.host.wait_state(victim, "running")
-        self.assertEqual(self.generation_of_group(victim), self.victim_generation)
-
-    def times_told(self, function: str, *words: str) -> int:
-        """Lines of the log that have the function's name and all of these."""
-        return sum(all(word in line for word in (function, *words))
-                   for line in self.host.log().splitlines())
-
-    def aside(self, victim: str, partition: int = 0) -> dict[str, bytes]:
-        """The records of a task that were put aside, packed."""
-        key = f"{self.task_key(victim, partition)}:d"
-        cells = self.redis.commands([("HGETALL", key)], raw=True)[0]
-        return {name.decode(): packed for name, packed in zip(cells[::2], cells[1::2], strict=True)}
-
-    def check_put_aside(self, victim: str, value: str, offset: int = BAD_AT) -> None:
-        """That record alone, and whole."""
-        kept = wait_until(lambda: self.aside(victim), "it is put aside")
-        self.assertEqual(list(kept), [f"crash {victim}.in {offset}"])
-        self.assertIn(value.encode(), kept[f"crash {victim}.in {offset}"])
-        where = f"{victim}.in/0@{offset}"
-        wait_until(lambda: self.times_told(victim, where, "put aside"), "the log has it")
+SYS_LANDLOCK_CREATE_RULESET, LANDLOCK_VERSION = 444, 1  # The same number on all architectures.
 
 
 class Crashes(ProcessTest):
     def crash(self, library: str, bad: str, how: str, **keys: object) -> str:
         """All that comes of an event which ends the process whenever it is tried."""
         victim = self.victim_at_work(library, stored=True, **keys)
-        self.send(f"{victim}.in", bad, *AFTER)
+        poison = Record(b"\0key\xff", bad.encode(), HEADERS, int(time.time() * 1000) - SENT_AGO_MS)
+        self.records.produce(f"{victim}.in", 0, [poison])
+        self.send(f"{victim}.in", *AFTER)
         self.wait_values(f"{victim}.out", BEFORE + AFTER)
-        self.assertEqual(self.times_told(victim, how, f"{victim}.in/0@{BAD_AT}"),
-                         keys.get("max_crashes", MAX_CRASHES))
-        self.check_put_aside(victim, bad)
+        count = keys.get("max_crashes", MAX_CRASHES)
+        self.assertEqual(self.times_told(victim, how, f"{victim}.in/0@{BAD_AT}"), count)
+        self.check_put_aside(victim, poison, count=count)
         self.check_goes_on(victim, BEFORE + AFTER)
         return victim
 
@@ -116,6 +81,35 @@ class Crashes(ProcessTest):
         self.assertGreater(self.times_told(victim, "it has said nothing"), 0)
         self.check_goes_on(victim, BEFORE + AFTER)
 
+    def test_a_host_that_is_killed_between_two_crashes(self) -> None:
+        """The count is in the store and goes on; what lies aside is known to every later host."""
+        victim = self.victim_at_work("loops", stored=True, limits={"timeout": "2s"})
+        where = f"{victim}.in/0@{BAD_AT}"
+        self.send(f"{victim}.in", "loop", *AFTER)
+        wait_until(lambda: self.crashes_counted(victim) == 1, "the first is counted")
+        self.host.kill()  # While the handler loops anew.
+        self.assertEqual(self.times_told(victim, ABRT, where), 1)
+        self.host.start()
+        self.wait_values(f"{victim}.out", BEFORE + AFTER)
+        self.assertEqual(self.times_told(victim, ABRT, where), MAX_CRASHES)
+        self.check_put_aside(victim, Record(b"k", b"loop"))
+        self.assertEqual(self.host.terminate(), 0)
+        self.host.start()
+        self.wait_listed(victim)
+        self.send(f"{victim}.in", "e")
+        self.wait_values(f"{victim}.out", [*BEFORE, *AFTER, "e"])
+        self.assertEqual(self.times_told(victim, ABRT), MAX_CRASHES)
+        self.assertEqual(len(self.aside(victim)), 1)
+        self.check_totals()
+
+    def crashes_counted(self, victim: str) -> int:
+        """Of the event that does the harm, in the store."""
+        field = f"crash:{victim}.in"
+        told = self.redis.command("HGET", f"{self.task_key(victim, 0)}:task", field)
+        offset, count = (told or f"{BAD_AT} 0").split()[:2]
+        self.assertEqual(offset, str(BAD_AT))
+        return int(count)
+
     def test_a_generation_that_has_worked_stays(self) -> None:
         """What crashes it then is the record's fault, not its own."""
         victim = self.run_victim(hostile("exits"), stored=True, swap={"watch": "0ms"})
@@ -129,7 +123,7 @@ class Crashes(ProcessTest):
         self.victim_generation = self.generation_of_group(victim)
         self.send(f"{victim}.in", "segv", *AFTER)
         self.wait_values(f"{victim}.out", BEFORE + AFTER)
-        self.check_put_aside(victim, "segv")
+        self.check_put_aside(victim, SENT)
         self.assertEqual(self.host.generation(victim), 2)
         self.check_goes_on(victim, BEFORE + AFTER)
 
@@ -151,14 +145,10 @@ class Inline(ProcessTest):
             self.assertEqual(self.host.wait(), -signal.SIGSEGV)
             self.host.start()
         self.wait_values(f"{victim}.out", BEFORE + AFTER)
-        self.check_put_aside(victim, "segv")
+        self.check_put_aside(victim, SENT)
         self.assertEqual(self.times_told(victim, "has ended the former process of this host",
                                          f"{victim}.in/0@{BAD_AT}"), MAX_CRASHES)
-        self.load.stop()
-        self.wait_all_applied(self.name, f"{self.name}.in")
-        totals = self.states(self.name, "total", PARTITIONS)
-        self.assertEqual({key.encode(): int(total) for key, total in totals.items()},
-                         dict(self.load.sent))
+        self.check_totals()
 
 
 class Counts(ProcessTest):
@@ -186,12 +176,13 @@ class Counts(ProcessTest):
             self.send(f"{victim}.in", *values, partition=partition, key=key.encode())
 
     def check_counts(self, victim: str) -> None:
+        """An output ends with the count."""
         self.wait_all_applied(victim, f"{victim}.in")
         wait_until(lambda: len(self.dump(f"{victim}.out")) >= self.given.total(), "all outputs")
         counts = collections.defaultdict(list)
         for record in self.dump(f"{victim}.out"):
-            counts[record["key"]].append(record["value"])
-        self.assertEqual(counts, {key: [f"{key}:{i}" for i in range(1, count + 1)]
+            counts[record["key"]].append(int(record["value"].rpartition(":")[2]))
+        self.assertEqual(counts, {key: list(range(1, count + 1))
                                   for key, count in self.given.items()})
         self.assertEqual(self.states(victim, "counts", PARTITIONS),
                          {key: str(count) for key, count in self.given.items()})
@@ -206,8 +197,36 @@ class Counts(ProcessTest):
         self.check_counts(victim)
         where = f"{victim}.in/0@{EVENTS + EVENTS // 2}"
         self.assertGreaterEqual(self.times_told(victim, SEGV, where), MAX_CRASHES)
-        self.check_put_aside(victim, "segv", EVENTS + EVENTS // 2)
+        self.check_put_aside(victim, Record(b"key-0", b"segv"), EVENTS + EVENTS // 2)
         self.host.wait_state(victim, "running")
+        self.assertEqual(self.generation_of_group(victim), generation)
+        self.check_neighbour()
+
+    def test_a_generation_that_crashes_while_it_is_watched_gives_way(self) -> None:
+        """It has worked before. The one before it counts what it has crashed at."""
+        victim = self.run_victim(hostile("counts"), PARTITIONS, **self.counting())
+        self.give(victim)
+        self.wait_all_applied(victim, f"{victim}.in")
+        generation = self.generation_of_group(victim)
+        self.host.put_library(hostile("counts_and_crashes"), "victim")
+        self.give(victim)
+        wait_until(lambda: self.host.history(victim) == [(1, "retired"), (2, "running")],
+                   "the next one runs")
+        self.give(victim)
+        self.wait_all_applied(victim, f"{victim}.in")
+        self.assertTrue(any(":" in r["value"] for r in self.dump(f"{victim}.out")), "it works")
+        self.give(victim, "segv")
+        self.given["key-0"] += 1
+        reason = (f"was rolled back to 1: its process {SEGV} while its handler worked on "
+                  f"{victim}.in/0@{3 * EVENTS + EVENTS // 2}")
+        wait_until(lambda: reason in (self.host.function(victim)["reason"] or ""), reason)
+        self.assertIn(reason, self.host.problems())
+        self.give(victim)
+        self.check_counts(victim)
+        self.assertEqual(self.host.history(victim), [(1, "running"), (2, "retired")])
+        self.assertEqual(self.times_told(victim, SEGV, "goes back to generation 1"), 1)
+        self.assertEqual(self.aside(victim), {})
+        self.assertEqual(self.host.state(victim), "running")
         self.assertEqual(self.generation_of_group(victim), generation)
         self.check_neighbour()
 
@@ -266,6 +285,11 @@ class Starts(ProcessTest):
         self.check_goes_on(victim, ["1:1", "1:2"])
 
 
+def landlock_of_kernel() -> int:
+    """The version; below 1 if there is none. Asked without the host, as tests/unit/process does."""
+    return ctypes.CDLL(None).syscall(SYS_LANDLOCK_CREATE_RULESET, None, 0, LANDLOCK_VERSION)
+
+
 @dataclasses.dataclass(frozen=True)
 class Process:
     pid: int
@@ -303,7 +327,39 @@ class Reach(ProcessTest):
         self.check_goes_on(victim, [*BEFORE, answer, *AFTER])
 
     def test_forks_are_refused(self) -> None:
+        """By the filter of system calls, not for want of something."""
         self.ask("forks", "fork", "0")
+        victim = f"{self.name}-victim"
+        self.assertTrue(any(fact.startswith("seccomp") for fact in self.confined(victim)[0]))
+        self.assertEqual(self.times_told(victim, "printed: fork: Operation not permitted"), 1)
+
+    def test_files_are_written_in_the_temporary_directory_alone(self) -> None:
+        """Where the kernel has Landlock; elsewhere the log says that it is without."""
+        inside, outside = self.host.folder / "inside", self.host.folder / "outside"
+        inside.mkdir()
+        self.assertEqual(self.host.terminate(), 0)
+        self.host.start({"TMPDIR": str(inside)})
+        self.host.wait_state(self.name, "running")
+        self.group_generation = self.generation_of_group(self.name)
+        victim = self.victim_at_work("writes_files")
+        reached, missing = self.confined(victim)
+        has_landlock = landlock_of_kernel() >= 1
+        self.assertEqual(has_landlock, any(fact.startswith("landlock (ABI ") for fact in reached))
+        self.assertEqual(has_landlock, "landlock" not in missing)
+        self.send(f"{victim}.in", f"write {inside}/file", f"write {outside}")
+        answers = ["written", "Permission denied" if has_landlock else "written"]
+        self.wait_values(f"{victim}.out", BEFORE + answers)
+        self.assertEqual(((inside / "file").exists(), outside.exists()), (True, not has_landlock))
+        self.check_goes_on(victim, BEFORE + answers)
+
+    def confined(self, function: str) -> tuple[list[str], str]:
+        """What the log says of its process: what was reached, and what was not, with reasons."""
+        words = (f"function {function}: its process {self.host.function(function)['pid']}"
+                 " is confined by ")
+        told = [line.partition(words)[2] for line in self.host.log().splitlines() if words in line]
+        self.assertEqual(len(told), 1, told)
+        reached, _, missing = told[0].partition("; without: ")
+        return reached.split(", "), missing
 
     def test_signals_to_others_are_refused(self) -> None:
         self.ask("kills_others", "kill", "refused")

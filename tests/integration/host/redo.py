@@ -2,6 +2,7 @@
 """State as docs/state-layout.md says to read it: the fields with the task's redo laid over them."""
 from collections.abc import Iterator
 
+from packed import Packed
 from redis_client import Redis
 
 
@@ -24,26 +25,8 @@ def committed(redis: Redis, task: str, state: str) -> dict[bytes, bytes]:
 
 def cells(entry: bytes) -> Iterator[tuple[bytes, bytes, bytes | None]]:
     """State, key and value (None: erased) of every cell of a packed entry."""
-    at = 0
-
-    def number() -> int:
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = entry[at]
-            at += 1
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return value
-
-    def take(size: int) -> bytes:
-        nonlocal at
-        at += size
-        return entry[at - size:at]
-
-    assert number() == 1, "another format of the redo"
-    names = [take(number()) for _ in range(number())]
-    for _ in range(number()):
-        name, key, size = names[number()], take(number()), number()
-        yield name, key, take(size - 1) if size else None
+    packed = Packed(entry)
+    assert packed.number() == 1, "another format of the redo"
+    names = [packed.text() for _ in range(packed.number())]
+    for _ in range(packed.number()):
+        yield names[packed.number()], packed.text(), packed.bytes()

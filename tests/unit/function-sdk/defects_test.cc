@@ -42,7 +42,7 @@ void BoundMemory() {
 
 TEST(Defects, ShowAtNoOrdinaryValue) {
   for (const char* name : {"segfault", "overflows_stack", "exits", "loops", "hogs_memory", "forks",
-                           "kills_others", "prints"}) {
+                           "kills_others", "prints", "writes_files"}) {
     EXPECT_EQ(Emitted(Harness(Load(name)).Send("k", "a")), "a") << name;
   }
   Harness counts(Load("counts_and_crashes"));
