@@ -227,6 +227,7 @@ void FunctionRunner::EndGroup() {
   assigned_.clear();
   crash_problem_.clear();
   restart_wait_.Forget();
+  ended_itself_ = false;
   membership_.reset();
   offsets_.reset();
   member_.reset();
