@@ -81,9 +81,10 @@ std::string CallsInFlight::AtCall(int lane, const invoke::InFlight::Call& call,
   return Coordinates(TopicOf(lane, call, reports), call.partition, call.offset);
 }
 
-bool CallsInFlight::IsLate(const invoke::InFlight& in_flight, SteadyTime now) const {
+std::optional<invoke::InFlight::Call> CallsInFlight::LateCall(const invoke::InFlight& in_flight,
+                                                              SteadyTime now) const {
   const auto call = in_flight.Read();
-  return call && now >= call->since + timeout_;
+  return call && now >= call->since + timeout_ ? call : std::nullopt;
 }
 
 std::string CallsInFlight::ForTooLong() const {
@@ -92,8 +93,8 @@ std::string CallsInFlight::ForTooLong() const {
 
 std::optional<std::string> CallsInFlight::LateHandler(
     int lane, SteadyTime now, const std::vector<LaneReport>& reports) const {
-  const auto call = board_->slot(lane).in_flight.Read();
-  if (!call || now < call->since + timeout_) return std::nullopt;
+  const auto call = LateCall(board_->slot(lane).in_flight, now);
+  if (!call) return std::nullopt;
   if (call->partition < 0) return "start() or stop() of the library has lasted" + ForTooLong();
   return "the handler has worked on " + AtCall(lane, *call, reports) + ForTooLong();
 }
@@ -105,11 +106,11 @@ std::optional<CallsInFlight::Late> CallsInFlight::TooLong(
       return Late{*std::move(late), NumberOfLane(lane)};
     }
   }
-  if (IsLate(board_->invocation(), now)) {
+  if (LateCall(board_->invocation(), now)) {
     return Late{"the handler has worked on an invocation over HTTP" + ForTooLong(),
                 NumberOfLane(board_->invocation_slot())};
   }
-  if (IsLate(board_->opening(), now)) {
+  if (LateCall(board_->opening(), now)) {
     return Late{"its library has been opened or closed" + ForTooLong(),
                 NumberOfLane(board_->opening_slot())};
   }

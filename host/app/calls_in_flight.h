@@ -66,7 +66,8 @@ class CallsInFlight {
                       const std::vector<LaneReport>& reports) const;
   std::string AtCall(int lane, const invoke::InFlight::Call& call,
                      const std::vector<LaneReport>& reports) const;
-  bool IsLate(const invoke::InFlight& in_flight, SteadyTime now) const;
+  std::optional<invoke::InFlight::Call> LateCall(const invoke::InFlight& in_flight,
+                                                 SteadyTime now) const;
   std::string ForTooLong() const;
 
   std::string function_;

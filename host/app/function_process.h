@@ -19,8 +19,7 @@ namespace millrace::app {
 
 // The process of its own that a function has its lanes in, one after the other: started within the
 // function's limits, and ended for what it does for too long. What follows from its end, others
-// decide. One thread, the function's control thread; every process that
-// it starts ends with it.
+// decide. One thread, the function's control thread; every process that it starts ends with it.
 class FunctionProcess {
  public:
   // All of them outlive it.

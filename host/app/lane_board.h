@@ -61,8 +61,8 @@ class LaneBoard {
   // The lane that a process which is dead died of, as far as is known; what it was doing is still
   // there. Absent: none, or nobody knows.
   std::optional<int> CulpritLane() const;
-  // Nothing is in flight, and nobody is to blame, any more; nothing of lanes that have ended is
-  // left to be taken for their successors'.
+  // Nothing is in flight, nobody is to blame, and the gauges are of no lane any more: nothing that
+  // lanes which have ended were at is taken for their successors'. What was counted stays.
   void Clear();
 
   kafka::MembershipLease* lease() const {

@@ -6,7 +6,7 @@
 namespace millrace::app {
 
 // When a process that has ended is started again: the first time at once; those that follow soon
-// after wait, each twice as long. Pure.
+// after wait, each twice as long. Asks no clock.
 class RestartWait {
  public:
   static constexpr Millis kMin{100};

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "unit/fakes/files.h"
+#include "unit/fakes/recording_logger.h"
 
 namespace millrace::app {
 namespace {
@@ -15,14 +16,6 @@ using testing::ElementsAre;
 constexpr SteadyTime kBegan{std::chrono::seconds(100)};
 constexpr SteadyTime kLate = kBegan + Millis(2'000);
 constexpr auto kLibrary = "0123456789ab";
-
-class RecordingLogger final : public Logger {
- public:
-  using Logger::Log;
-  void Log(LogLevel, std::string_view message) override { lines.emplace_back(message); }
-
-  std::vector<std::string> lines;
-};
 
 class CallsInFlightTest : public testing::Test {
  protected:
@@ -46,7 +39,7 @@ class CallsInFlightTest : public testing::Test {
   }
   void Blame(int32_t number) { Board(calls_).culprit()->Set(number); }
 
-  RecordingLogger log_;
+  fakes::RecordingLogger log_;
   CallsInFlight calls_{Spec(), "", &log_};
   std::vector<LaneReport> reports_{2};
 };

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "unit/fakes/files.h"
+#include "unit/fakes/recording_logger.h"
 
 namespace millrace::app {
 namespace {
@@ -13,14 +14,6 @@ namespace {
 using fakes::WriteFile;
 
 constexpr int kEndMaxMs = 10'000;
-
-class RecordingLogger final : public Logger {
- public:
-  using Logger::Log;
-  void Log(LogLevel, std::string_view message) override { lines.emplace_back(message); }
-
-  std::vector<std::string> lines;
-};
 
 // A program that ends by a signal in the place of one with lanes, and ordinary files in the place
 // of its control group.
@@ -78,7 +71,7 @@ class FunctionProcessTest : public testing::Test {
 
   const std::string kGroup = "unit/function-bids";
   const fakes::TemporaryDirectory root_;
-  RecordingLogger log_;
+  fakes::RecordingLogger log_;
   ManualClock clock_;
   const std::vector<LaneReport> reports_{1};
   LaneLimits limits_{{.root = root_.path(), .self = root_ / "self"}};

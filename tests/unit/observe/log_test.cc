@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "observe/limited_log.h"
+#include "unit/fakes/recording_logger.h"
 
 namespace millrace::observe {
 namespace {
@@ -59,15 +60,8 @@ TEST(Log, LevelsAreNamedAndParsed) {
   EXPECT_EQ(ParseLogLevel("loud"), std::nullopt);
 }
 
-class RecordingLogger final : public Logger {
- public:
-  using Logger::Log;
-  void Log(LogLevel, std::string_view message) override { lines.emplace_back(message); }
-  std::vector<std::string> lines;
-};
-
 TEST(LimitedLog, WritesSoManyLinesPerKeyAndTellsHowManyWereLeftOut) {
-  RecordingLogger lines;
+  fakes::RecordingLogger lines;
   ManualClock clock;
   LimitedLog log(lines, clock, {.lines = 2, .interval = Millis(1000)});
   for (int i = 0; i < 5; ++i) log.Log("a", LogLevel::kInfo, "of a");
