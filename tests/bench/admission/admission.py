@@ -21,13 +21,10 @@ as many bytes beside the host's copies with both fsyncs.
 import argparse
 import itertools
 import json
-import math
 import os
 import re
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,8 +33,9 @@ from pathlib import Path
 from threading import Event
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / "tests/integration/directory"), str(ROOT / "tests/integration/host"),
-                str(ROOT / "tests/tools")]
+sys.path.insert(0, str(ROOT / "tests/bench"))
+
+from real_services import real_services, row  # noqa: E402
 
 BYTES = 1_000_000
 APART_S = 0.3  # So that the function is idle again.
@@ -164,13 +162,6 @@ def measure(stack, folder: Path, build: Path, times: int) -> dict[str, list[floa
     return found
 
 
-def row(values: list[float]) -> dict[str, float]:
-    ordered = sorted(values)
-    return {"median_ms": round(statistics.median(ordered), 2),
-            "p99_ms": round(ordered[math.ceil(0.99 * len(ordered)) - 1], 2),
-            "max_ms": round(ordered[-1], 2), "times": len(ordered)}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=Path, default=ROOT / "build/release")
@@ -178,16 +169,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     build = arguments.build.resolve()
-    os.environ.update(MILLRACE=str(build / "bin/millrace"))
-    from support import Stack
-    with tempfile.TemporaryDirectory(prefix="millrace-admission-") as name:
-        stack = Stack(Path(name) / "stack")
-        stack.up()
-        try:
-            found = measure(stack, Path(name), build, arguments.times)
-        finally:
-            stack.down()
-    table = {what: row(values) for what, values in found.items()}
+    with real_services(build / "bin/millrace") as (stack, folder):
+        found = measure(stack, folder, build, arguments.times)
+    table = {what: row(values, "times") for what, values in found.items()}
     for what, values in table.items():
         print(f"{what}: {values}")
     if arguments.json:

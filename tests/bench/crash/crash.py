@@ -18,13 +18,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / "tests/integration/directory"), str(ROOT / "tests/integration/host"),
-                str(ROOT / "tests/tools")]
+sys.path.insert(0, str(ROOT / "tests/bench"))
+
+from real_services import real_services  # noqa: E402
 
 PARTITIONS, KEYS = 4, 10_000
 APART_S = 11.0  # So that each restart is immediate, as after a crash that comes alone.
@@ -175,19 +175,12 @@ def main() -> None:
     parser.add_argument("--delivery", default="exactly_once,at_least_once")
     arguments = parser.parse_args()
     build = arguments.build.resolve()
-    os.environ.update(MILLRACE=str(build / "bin/millrace"))
-    from support import Stack
-    with tempfile.TemporaryDirectory(prefix="millrace-crash-") as name:
-        stack = Stack(Path(name) / "stack")
-        stack.up()
-        rate = arguments.rate
-        try:
-            for delivery in arguments.delivery.split(","):
-                found = measure(stack, Path(name), build, delivery, arguments.crashes, rate)
-                rate = found["neighbour"]["rate"]  # It is the same neighbour again.
-                print(f"{delivery}: {json.dumps(found)}", flush=True)
-        finally:
-            stack.down()
+    rate = arguments.rate
+    with real_services(build / "bin/millrace") as (stack, folder):
+        for delivery in arguments.delivery.split(","):
+            found = measure(stack, folder, build, delivery, arguments.crashes, rate)
+            rate = found["neighbour"]["rate"]  # It is the same neighbour again.
+            print(f"{delivery}: {json.dumps(found)}", flush=True)
 
 
 if __name__ == "__main__":

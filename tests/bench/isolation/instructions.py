@@ -13,7 +13,6 @@ differ from run to run.
 """
 import argparse
 import json
-import os
 import re
 import shlex
 import shutil
@@ -26,8 +25,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / "tests/integration/directory"), str(ROOT / "tests/integration/host"),
-                str(ROOT / "tests/tools")]
+sys.path.insert(0, str(ROOT / "tests/bench"))
+
+from real_services import real_services  # noqa: E402
 
 PARTITIONS, KEYS = 4, 10_000
 SIZES = (100_000, 300_000)
@@ -73,7 +73,8 @@ def wait_done(host, name: str, records: int) -> None:
         time.sleep(LOOK_EVERY_S)
 
 
-def trial(stack, folder: Path, delivery: str, isolation: str, records: int) -> dict[str, int]:
+def trial(stack, folder: Path, build: Path, delivery: str, isolation: str,
+          records: int) -> dict[str, int]:
     from directory_support import FolderHost
     name = f"{folder.name}-{delivery}-{isolation}-{records}".replace("_", "-")
     counted = folder / f"counts-{name}"
@@ -82,7 +83,7 @@ def trial(stack, folder: Path, delivery: str, isolation: str, records: int) -> d
     host = FolderHost(folder / name, {
         "host": {}, "redis": {"url": stack.redis_url()},
         "kafka": {"bootstrap.servers": stack.bootstrap_servers()}, "functions": {}})
-    shutil.copy(Path(os.environ["LIBRARY"]), host.functions_dir / f"{name}.so")
+    shutil.copy(build / "tests/bench/bench_aggregate.so", host.functions_dir / f"{name}.so")
     host.put_yaml({name: {"library": f"{name}.so", "delivery": delivery, "isolation": isolation,
                           "triggers": [{"kafka": {"topics": [f"in-{records}"]}}],
                           "outputs": {"changes": f"{name}.out"}}}, name)
@@ -97,18 +98,18 @@ def trial(stack, folder: Path, delivery: str, isolation: str, records: int) -> d
     return counts(counted)
 
 
-def per_record(stack, folder: Path, delivery: str, isolation: str) -> dict[str, float]:
+def per_record(stack, folder: Path, build: Path, delivery: str, isolation: str) -> dict[str, float]:
     folder.mkdir(exist_ok=True)
-    few, many = (trial(stack, folder, delivery, isolation, size) for size in SIZES)
+    few, many = (trial(stack, folder, build, delivery, isolation, size) for size in SIZES)
     apart = SIZES[1] - SIZES[0]
     return {verb: (many[verb] - few[verb]) / apart for verb in many if verb != PROBE}
 
 
-def compare(stack, folder: Path, delivery: str, runs: int) -> dict:
+def compare(stack, folder: Path, build: Path, delivery: str, runs: int) -> dict:
     found: dict[str, list[dict[str, float]]] = {isolation: [] for isolation in ISOLATIONS}
     for run in range(runs):
         for isolation in ISOLATIONS:
-            each = per_record(stack, folder / str(run), delivery, isolation)
+            each = per_record(stack, folder / str(run), build, delivery, isolation)
             found[isolation].append(each)
             print(f"{delivery}, {isolation}: "
                   + ", ".join(f"{verb} {value:.0f}" for verb, value in each.items()), flush=True)
@@ -128,23 +129,16 @@ def main() -> None:
     arguments = parser.parse_args()
     build = arguments.build.resolve()
     with tempfile.TemporaryDirectory(prefix="millrace-instructions-") as name:
-        folder = Path(name)
-        os.environ.update(MILLRACE=str(wrap(folder, build)),
-                          LIBRARY=str(build / "tests/bench/bench_aggregate.so"))
-        from support import Stack
-        stack = Stack(folder / "stack")
-        stack.up()
-        try:
+        wrapper = wrap(Path(name), build)
+        with real_services(wrapper) as (stack, folder):
             for records in SIZES:
                 subprocess.run([build / "bin/bench_load", "fill", "--brokers",
                                 stack.bootstrap_servers(), "--topic", f"in-{records}",
                                 "--partitions", str(PARTITIONS), "--records", str(records),
                                 "--keys", str(KEYS)], check=True, stdout=subprocess.DEVNULL)
             for delivery in arguments.delivery.split(","):
-                print(f"{delivery}: {json.dumps(compare(stack, folder, delivery, arguments.runs))}",
-                      flush=True)
-        finally:
-            stack.down()
+                found = compare(stack, folder, build, delivery, arguments.runs)
+                print(f"{delivery}: {json.dumps(found)}", flush=True)
 
 
 if __name__ == "__main__":

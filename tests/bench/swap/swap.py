@@ -15,19 +15,16 @@ is one in 64 and is among those numbers too.
 import argparse
 import itertools
 import json
-import math
-import os
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / "tests/integration/directory"), str(ROOT / "tests/integration/host"),
-                str(ROOT / "tests/tools")]
+sys.path.insert(0, str(ROOT / "tests/bench"))
+
+from real_services import real_services, row  # noqa: E402
 
 PARTITIONS = 4
 KEYS, BYTES, SEED = 100_000, 100, 1
@@ -128,13 +125,6 @@ def measure(stack, folder: Path, build: Path, delivery: str, isolation: str,
     return {"pause": pauses_ms, "dropped in to first event": to_first_ms}, replaced
 
 
-def row(values: list[float]) -> dict[str, float]:
-    ordered = sorted(values)
-    return {"median_ms": round(statistics.median(ordered), 2),
-            "p99_ms": round(ordered[math.ceil(0.99 * len(ordered)) - 1], 2),
-            "max_ms": round(ordered[-1], 2), "swaps": len(ordered)}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=Path, default=ROOT / "build/release")
@@ -144,24 +134,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     build = arguments.build.resolve()
-    os.environ.update(MILLRACE=str(build / "bin/millrace"))
-    from support import Stack
     table = {}
-    with tempfile.TemporaryDirectory(prefix="millrace-swap-") as name:
-        folder = Path(name)
-        stack = Stack(folder / "stack")
-        stack.up()
-        try:
-            fill(build, stack.bootstrap_servers(), RECORDS_PER_SWAP * (arguments.swaps + 10))
-            for delivery in arguments.delivery.split(","):
-                times, replaced = measure(stack, folder, build, delivery, arguments.isolation,
-                                          arguments.swaps)
-                rows = {what: row(values) for what, values in times.items()}
-                for what, found in (rows | {"process replaced": replaced}).items():
-                    table[f"{delivery}: {what}"] = found
-                    print(f"{delivery}: {what}: {found}", flush=True)
-        finally:
-            stack.down()
+    with real_services(build / "bin/millrace") as (stack, folder):
+        fill(build, stack.bootstrap_servers(), RECORDS_PER_SWAP * (arguments.swaps + 10))
+        for delivery in arguments.delivery.split(","):
+            times, replaced = measure(stack, folder, build, delivery, arguments.isolation,
+                                      arguments.swaps)
+            rows = {what: row(values, "swaps") for what, values in times.items()}
+            for what, found in (rows | {"process replaced": replaced}).items():
+                table[f"{delivery}: {what}"] = found
+                print(f"{delivery}: {what}: {found}", flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps(table, indent=1) + "\n")
 

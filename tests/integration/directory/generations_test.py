@@ -29,12 +29,8 @@ class Generations(StackTest):
     def group_generation(self, name: str) -> int:
         return self.kafka.describe_group(f"millrace.default.{name}")["generation"]
 
-    @staticmethod
-    def history(host, name: str) -> list[tuple[int | None, str]]:
-        return host.history(name)
-
     def wait_generation(self, host, name: str, number: int) -> None:
-        wait_until(lambda: (number, "running") in self.history(host, name), f"{number} runs")
+        wait_until(lambda: (number, "running") in host.history(name), f"{number} runs")
 
     @staticmethod
     def swaps(host, name: str, result: str) -> int:
@@ -106,13 +102,13 @@ class Generations(StackTest):
         for number, build in ((2, "two"), (3, "extra")):
             host.put_library(marked(build), "named")
             self.wait_generation(host, "named", number)
-        self.assertEqual(self.history(host, "named"),
+        self.assertEqual(host.history("named"),
                          [(1, "retired"), (2, "retired"), (3, "running")])
         done = self.command(host, "rollback", "named", "--to", "1")
         self.assertEqual((done.returncode, done.stderr), (DONE, ""))
         self.send("named.in", "x")
         self.wait_values("named.out", ["1:1"])
-        self.assertEqual(self.history(host, "named"),
+        self.assertEqual(host.history("named"),
                          [(1, "running"), (2, "retired"), (3, "retired")])
         for arguments, code, reason in (
                 (["named"], FAILURE, "there is nothing to go back to"),
@@ -133,9 +129,9 @@ class Generations(StackTest):
     def test_list_and_history_show_what_became_of_every_library(self) -> None:
         host = self.running("shown")
         (host.functions_dir / "shown.so").write_bytes(marked("two").read_bytes()[:5000])
-        wait_until(lambda: (None, "refused") in self.history(host, "shown"), "it is refused")
+        wait_until(lambda: (None, "refused") in host.history("shown"), "it is refused")
         host.put_library(marked("no_start"), "shown")
-        wait_until(lambda: (2, "refused") in self.history(host, "shown"), "it is refused")
+        wait_until(lambda: (2, "refused") in host.history("shown"), "it is refused")
         host.put_library(marked("two"), "shown")
         self.wait_generation(host, "shown", 3)
         self.send("shown.in", "x")
@@ -188,19 +184,19 @@ class Generations(StackTest):
         other = host.folder / "other.so"  # Other bytes of the same library.
         other.write_bytes(hostile("slow").read_bytes() + b"!")
         host.put_library(other, "busy")
-        wait_until(lambda: self.history(host, "busy") == [(1, "draining"), (2, "running")],
+        wait_until(lambda: host.history("busy") == [(1, "draining"), (2, "running")],
                    "the other lane has taken the next one")
         listed = self.command(host, "list").stdout.splitlines()[1]
         self.assertRegex(listed, r" 1 [0-9a-f]{12} draining, 2 [0-9a-f]{12} running ")
         self.wait_values("busy.out", [str(BUSY_MS)])
-        wait_until(lambda: self.history(host, "busy") == [(1, "retired"), (2, "running")],
+        wait_until(lambda: host.history("busy") == [(1, "retired"), (2, "running")],
                    "both lanes have")
 
     def test_a_library_whose_instances_do_not_start_leaves_the_former_at_work(self) -> None:
         host = self.running("start", PARTITIONS, lanes=2)
         group_generation = self.group_generation("start")
         host.put_library(marked("no_start"), "start")
-        wait_until(lambda: (2, "refused") in self.history(host, "start"), "it is refused")
+        wait_until(lambda: (2, "refused") in host.history("start"), "it is refused")
         self.assertIn("no instance today", host.problems())
         self.assertEqual(host.generation("start"), 1)
         self.send("start.in", "x")
@@ -215,13 +211,13 @@ class Generations(StackTest):
     def test_a_rebalance_while_new_lanes_do_not_start(self) -> None:
         host = self.running("joins", PARTITIONS)
         host.put_library(marked("no_slow_start"), "joins")
-        wait_until(lambda: (2, "admitted") in self.history(host, "joins"), "lanes are made anew")
+        wait_until(lambda: (2, "admitted") in host.history("joins"), "lanes are made anew")
         other = self.started()
         other.put_library(marked("one"), "joins")
         other.put_yaml({"joins": kafka_function("joins.in", outputs={"out": "joins.out"})}, "joins")
         wait_until(lambda: len(self.members("joins")) == 2, "the other joins")
-        self.assertNotIn((2, "refused"), self.history(host, "joins"), "the start has ended before")
-        wait_until(lambda: (2, "refused") in self.history(host, "joins"), "it is refused")
+        self.assertNotIn((2, "refused"), host.history("joins"), "the start has ended before")
+        wait_until(lambda: (2, "refused") in host.history("joins"), "it is refused")
         for one in (host, other):
             wait_until(lambda h=one: [t["state"] for t in h.function("joins")["tasks"]] ==
                        ["running"] * (PARTITIONS // 2), "each has its half")
@@ -238,7 +234,7 @@ class Generations(StackTest):
         self.wait_generation(host, "fails", 2)
         self.send("fails.in", "c", "d")
         self.wait_values("fails.out", ["1:1", "1:2", "1:3", "1:4"])
-        wait_until(lambda: self.history(host, "fails") == [(1, "running"), (2, "retired")], "back")
+        wait_until(lambda: host.history("fails") == [(1, "running"), (2, "retired")], "back")
         self.assertIn("3 of its 3 calls failed, more than swap.max_error_rate 0.5 allows",
                       host.problems())
         self.assertIn("goes back to generation 1", host.log())
@@ -256,7 +252,7 @@ class Generations(StackTest):
         self.wait_generation(host, "stops", 2)
         self.send("stops.in", "a")
         self.wait_values("stops.out", ["1:1"])
-        wait_until(lambda: self.history(host, "stops") == [(1, "running"), (2, "retired")], "back")
+        wait_until(lambda: host.history("stops") == [(1, "running"), (2, "retired")], "back")
         self.assertIn("generation 2 (", host.problems())
         self.assertIn("was rolled back to 1: ", host.problems())
         self.assertEqual(self.group_generation("stops"), group_generation)
@@ -280,7 +276,7 @@ class Generations(StackTest):
         host.put_yaml({"keeps": kafka_function("keeps.in", outputs={"out": "keeps.out"}, lanes=2)},
                       "keeps")
         self.wait_generation(host, "keeps", 3)
-        self.assertEqual(self.history(host, "keeps"),
+        self.assertEqual(host.history("keeps"),
                          [(1, "retired"), (2, "retired"), (3, "running")])
         self.assertEqual(self.command(host, "rollback", "keeps", "--to", "1").returncode, DONE)
         self.send("keeps.in", "x")
@@ -292,7 +288,7 @@ class Generations(StackTest):
         self.wait_values("versions.out", ["1:1"])
         group_generation = self.group_generation("versions")
         host.put_library(marked("version_three"), "versions")
-        wait_until(lambda: (2, "refused") in self.history(host, "versions"), "it is refused")
+        wait_until(lambda: (2, "refused") in host.history("versions"), "it is refused")
         self.assertIn("holds state of versions 1 to 1; the library reads 3 to 3", host.problems())
         self.send("versions.in", "b")
         self.wait_values("versions.out", ["1:1", "1:2"])
